@@ -1,0 +1,8 @@
+#pragma once
+
+// The umbrella of the C kernels: loops over contiguous rows that Swift calls through pointers.
+// No kernel allocates, keeps state or starts threads; the caller divides rows between threads.
+
+#include "slm_blocks.h"
+#include "slm_kernels.h"
+#include "slm_round.h"

@@ -1,0 +1,101 @@
+internal import CKernels
+
+extension Tensor {
+  /// Returns the product with the transpose of a weight, `x · Wᵀ + bias`.
+  ///
+  /// Each output is summed by one thread in one order, so results do not depend on the number of
+  /// threads. `float32` throughout, or `float64` if `self` is.
+  ///
+  /// - Parameters:
+  ///   - weight: `[N, K]`, in any stored form.
+  ///   - bias: What is added to each output, `[N]`, of the dtype of `self`.
+  /// - Returns: `[..., N]` for `[..., K]`.
+  /// - Precondition: The last axis of `self` is `K`, of `float32` or `float64`.
+  /// - Complexity: `2·M·N·K` operations; beyond the result a packed copy of `self`, and 400 KB a
+  ///   thread. For `float64`, the whole widened weight.
+  public func multiplied(by weight: StoredMatrix, bias: Tensor? = nil) -> Tensor {
+    require(
+      shape.rank > 0 && shape.columns == weight.columns,
+      "multiplied: \(shape) by the transpose of [\(weight.rows), \(weight.columns)]")
+    require(
+      bias.map { $0.shape == [weight.rows] && $0.dtype == dtype } ?? true,
+      "multiplied: bias is not [\(weight.rows)] of \(dtype)")
+    guard dtype == .float32 else {
+      let product = matrixProduct(
+        reshaped([shape.rows, shape.columns]), weight.widened().converted(to: dtype),
+        secondTransposed: true
+      ).reshaped(shape.replacingColumns(with: weight.rows))
+      return bias.map { product + $0 } ?? product
+    }
+    let result = Tensor(
+      uninitialized: shape.replacingColumns(with: weight.rows), dtype: .float32)
+    weight.withKernelMatrix { matrix in
+      var product = slm_product()
+      product.rows = Int64(shape.rows)
+      product.outputs = Int64(weight.rows)
+      product.depth = Int64(weight.columns)
+      product.weight = matrix
+      product.bias = bias.map { $0.unsafeFloats }
+      product.y = result.unsafeMutableFloats
+      product.y_step = Int64(weight.rows)
+      multiply(product, PanelSource(base: unsafeFloats, rowStep: shape.columns, depthStep: 1))
+    }
+    withExtendedLifetime((self, bias)) {}
+    return result
+  }
+}
+
+/// Where the rows of the first factor lie: element `(i, k)` is `rowStep·i + depthStep·k` from the
+/// base.
+struct PanelSource: @unchecked Sendable {
+  var base: UnsafePointer<Float>
+  var rowStep: Int
+  var depthStep: Int
+  var scale: Float = 1
+}
+
+/// Rows up to which reading the weight once, with dot products, beats packing.
+private let fewRows = 15
+
+/// Runs a product whose description lacks only the packed panels.
+func multiply(_ description: slm_product, _ source: PanelSource) {
+  guard description.rows > 0 && description.outputs > 0 else { return }
+  var product = description
+  let matrix = product.weight.pointee
+  if product.rows <= fewRows && !matrix.transposed && !product.accumulate
+    && source.depthStep == 1 && source.scale == 1
+  {
+    let shared = Shared(product)
+    let grain = max(4, (1 << 17) / Int(product.depth * product.rows) / 4 * 4)
+    parallelRanges((Int(product.outputs) + 3) / 4, grain: grain / 4) { range in
+      withUnsafePointer(to: shared.pointer) {
+        slm_product_rows(
+          $0, source.base, Int64(source.rowStep), Int64(4 * range.lowerBound),
+          min($0.pointee.outputs, Int64(4 * range.upperBound)))
+      }
+    }
+    return
+  }
+  let panelRows = Int(SLM_PANEL_ROWS)
+  let panelCount = (Int(product.rows) + panelRows - 1) / panelRows
+  let packed = Storage(byteCount: 4 * panelCount * panelRows * Int(product.depth))
+  let panels = packed.base.assumingMemoryBound(to: Float.self)
+  let (out, fixed) = (Shared(panels), Shared(product))
+  parallelRanges(panelCount) { range in
+    slm_panels_pack(
+      source.base, Int64(source.rowStep), Int64(source.depthStep),
+      fixed.pointer.rows, fixed.pointer.depth, source.scale, Int64(range.lowerBound),
+      Int64(range.upperBound), out.pointer)
+  }
+  product.panels = UnsafePointer(panels)
+  let ready = Shared(product)
+  let outputs = Int(SLM_OUTPUTS)
+  parallelRanges((Int(product.outputs) + outputs - 1) / outputs) { range in
+    withUnsafePointer(to: ready.pointer) {
+      slm_product_panels(
+        $0, Int64(outputs * range.lowerBound),
+        min($0.pointee.outputs, Int64(outputs * range.upperBound)))
+    }
+  }
+  withExtendedLifetime(packed) {}
+}

@@ -1,0 +1,38 @@
+/// The bytes behind one or more tensors: memory of its own, or a window on memory that another
+/// object, such as a mapped file, keeps alive.
+///
+/// Only a unique owner writes (``Tensor/withMutableElements(as:_:)`` copies otherwise), which is
+/// what makes sharing it between threads safe.
+package final class Storage: @unchecked Sendable {
+  package let base: UnsafeMutableRawPointer
+  package let byteCount: Int
+  /// What keeps borrowed bytes alive; nil if the storage owns them.
+  private let owner: AnyObject?
+
+  /// Kernels read and write whole vectors of this alignment.
+  package static let alignment = 64
+
+  /// Stands in for the address of no bytes.
+  private static let empty = Storage(byteCount: 0)
+
+  /// Allocates `byteCount` bytes, not initialized.
+  package init(byteCount: Int) {
+    self.base = BufferPool.shared.allocate(byteCount)
+    self.byteCount = byteCount
+    self.owner = nil
+  }
+
+  /// Borrows bytes that `owner` keeps alive and nobody writes.
+  package init(borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+    self.base = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) } ?? Self.empty.base
+    self.byteCount = bytes.count
+    self.owner = owner
+  }
+
+  /// Whether the bytes belong to another object and must not be written.
+  package var isBorrowed: Bool { owner != nil }
+
+  deinit {
+    if owner == nil { BufferPool.shared.release(base, byteCount) }
+  }
+}
