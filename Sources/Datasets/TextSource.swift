@@ -1,0 +1,127 @@
+public import Foundation
+
+/// A text to measure or calibrate on: one that comes with the tool, or a file in UTF-8.
+///
+/// ```swift
+/// let text = try TextSource("builtin:evaluation").read()
+/// ```
+public enum TextSource: Sendable, Hashable {
+  /// A text to collect activations on, about 70 kB of English prose, dialogue, code and tables.
+  case builtinCalibration
+  /// A text to measure on, about 23 kB, with nothing in common with the other.
+  case builtinEvaluation
+  /// A text file.
+  case file(URL)
+
+  /// What names of built-in texts begin with.
+  static let builtinPrefix = "builtin:"
+
+  /// Finds a text by `builtin:calibration`, `builtin:evaluation` or a file's path.
+  ///
+  /// - Parameter name: What a user wrote. Relative paths start at the working directory.
+  /// - Throws: ``DatasetError`` if the name begins with `builtin:` and is none of the two.
+  public init(_ name: String) throws(DatasetError) {
+    switch name {
+    case "builtin:calibration": self = .builtinCalibration
+    case "builtin:evaluation": self = .builtinEvaluation
+    case let other where other.hasPrefix(Self.builtinPrefix):
+      throw DatasetError(
+        .unknownBuiltin,
+        "there is no such built-in text",
+        at: other,
+        remedy: "the built-in texts are builtin:calibration and builtin:evaluation"
+      )
+    default: self = .file(URL(filePath: name))
+    }
+  }
+
+  /// Reads the whole text, exactly as stored: no line ending or mark is changed.
+  ///
+  /// - Throws: ``DatasetError`` if the file is missing, unreadable, empty, or not UTF-8; the last
+  ///   names the first offending byte.
+  public func read() throws(DatasetError) -> String {
+    switch self {
+    case .builtinCalibration: try Self.text(PackageResources.calibration_txt, at: description)
+    case .builtinEvaluation: try Self.text(PackageResources.evaluation_txt, at: description)
+    case .file(let url): try Self.text(Self.contents(of: url), at: description)
+    }
+  }
+
+  private static func contents(of url: URL) throws(DatasetError) -> [UInt8] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+      throw DatasetError(
+        .unreadable,
+        "there is no such file",
+        at: url.path,
+        remedy: "check the path, or use builtin:evaluation"
+      )
+    }
+    guard !isFolder.boolValue else {
+      throw DatasetError(
+        .unreadable,
+        "this is a folder",
+        at: url.path,
+        remedy: "name a text file in it"
+      )
+    }
+    do {
+      return try [UInt8](Data(contentsOf: url, options: .mappedIfSafe))
+    } catch {
+      throw DatasetError(
+        .unreadable,
+        "the file cannot be read (\(error.localizedDescription))",
+        at: url.path,
+        remedy: "check that you may read it"
+      )
+    }
+  }
+}
+
+extension TextSource: CustomStringConvertible {
+  /// The built-in text's name or the file's path.
+  public var description: String {
+    switch self {
+    case .builtinCalibration: "builtin:calibration"
+    case .builtinEvaluation: "builtin:evaluation"
+    case .file(let url): url.path
+    }
+  }
+}
+
+// MARK: - UTF-8
+
+extension TextSource {
+  /// Bytes as text, or an error that names the first byte that does not belong.
+  package static func text(_ bytes: [UInt8], at location: String) throws(DatasetError) -> String {
+    guard !bytes.isEmpty else {
+      throw DatasetError(
+        .empty,
+        "the text is empty",
+        at: location,
+        remedy: "name a file with text in it"
+      )
+    }
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    let offset = firstInvalidByte(bytes)
+    let line = bytes[..<offset].reduce(1) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+    let found = offset < bytes.count ? "byte 0x\(String(bytes[offset], radix: 16))" : "the end"
+    throw DatasetError(
+      .notUTF8,
+      "\(found) is not UTF-8",
+      at: "\(location): byte \(offset), line \(line)",
+      remedy: "convert the file to UTF-8, for example with iconv"
+    )
+  }
+
+  /// The offset of the first byte that begins no valid character.
+  private static func firstInvalidByte(_ bytes: [UInt8]) -> Int {
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = bytes.makeIterator()
+    var offset = 0
+    while case .valid(let character) = parser.parseScalar(from: &iterator) {
+      offset += character.count
+    }
+    return offset
+  }
+}
