@@ -1,0 +1,35 @@
+internal import Tensor
+
+/// One layer of a decoder: attention, then a feed-forward layer, each on normalized input and
+/// added to the residual stream.
+public struct DecoderBlock {
+  /// The block's number, from 0.
+  public let index: Int
+  /// Normalizes the input of attention.
+  public let attentionNorm: Normalization
+  /// Mixes positions.
+  public let attention: SelfAttention
+  /// Normalizes the input of the feed-forward layer.
+  public let feedForwardNorm: Normalization
+  /// Works on each position.
+  public let feedForward: FeedForward
+
+  /// The linear layers in the order of execution.
+  public var linears: [Linear] {
+    [
+      attention.query, attention.key, attention.value, attention.output,
+      feedForward.gate, feedForward.up, feedForward.down,
+    ]
+  }
+
+  /// The normalizations in the order of execution.
+  public var norms: [Normalization] {
+    [attentionNorm, attention.queryNorm, attention.keyNorm, feedForwardNorm].compactMap(\.self)
+  }
+
+  /// Returns the residual stream after the block, `[B, T, D]`.
+  func callAsFunction(_ x: Tensor, _ context: ForwardContext) -> Tensor {
+    let mixed = x + attention(attentionNorm(x), layer: index, context)
+    return mixed + feedForward(feedForwardNorm(mixed), context)
+  }
+}

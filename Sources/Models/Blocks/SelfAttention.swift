@@ -1,0 +1,47 @@
+internal import Tensor
+
+/// Causal grouped-query self-attention.
+public struct SelfAttention {
+  /// Makes queries, `[H · C, D]`.
+  public let query: Linear
+  /// Makes keys, `[K · C, D]`.
+  public let key: Linear
+  /// Makes values, `[K · C, D]`.
+  public let value: Linear
+  /// Mixes the heads' results, `[D, H · C]`.
+  public let output: Linear
+  /// Normalizes each query head, in families that do.
+  public let queryNorm: Normalization?
+  /// Normalizes each key head, in families that do.
+  public let keyNorm: Normalization?
+
+  /// Returns what attention adds to the residual stream.
+  ///
+  /// - Parameters:
+  ///   - x: The normalized residual stream, `[B, T, D]`.
+  ///   - layer: The block's number, which names its part of the cache.
+  ///   - context: Positions and cache.
+  /// - Returns: `[B, T, D]`.
+  func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {
+    let model = context.configuration
+    let (batch, tokens) = (x.shape[0], x.shape[1])
+    let start = context.start
+    context.tap?(query, x)
+    var queries = query(x).reshaped([batch, tokens, model.queryHeads, model.headSize])
+    var keys = key(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
+    var values = value(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
+    if let queryNorm { queries = queryNorm(queries) }
+    if let keyNorm { keys = keyNorm(keys) }
+    let table = context.rotary
+    queries = queries.rotary(cosines: table.cosines, sines: table.sines, start: start)
+    keys = keys.rotary(cosines: table.cosines, sines: table.sines, start: start)
+    if let cache = context.cache {
+      (keys, values) = cache.append(keys: keys, values: values, layer: layer)
+    }
+    let mixed = queries.causalAttention(
+      keys: keys, values: values, start: start, window: model.slidingWindow)  // [B, T, H, C]
+    let flat = mixed.reshaped([batch, tokens, model.queryHeads * model.headSize])
+    context.tap?(output, flat)
+    return output(flat)
+  }
+}

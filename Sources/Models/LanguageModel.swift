@@ -1,0 +1,102 @@
+public import Tensor
+public import Tokenizers
+
+/// A decoder-only language model whose weights stay in their files until used.
+///
+/// ```swift
+/// let model = try ModelLoader.load(URL(filePath: "SmolLM2-135M.Q4_1.gguf"))
+/// let ids = try model.tokenizer().encode("The capital of France is")
+/// let logits = model.logits(model.hidden([ids]))        // [1, T, V]
+/// ```
+public final class LanguageModel {
+  /// Sizes and options.
+  public let configuration: ModelConfiguration
+  /// One row per token, `[V, D]`; also the head if the two are tied.
+  public let embedding: Linear
+  /// The decoder blocks in order.
+  public let blocks: [DecoderBlock]
+  /// Normalizes the residual stream before the head.
+  public let finalNorm: Normalization
+  /// The head, `[V, D]`; nil if it is the embedding.
+  public let untiedHead: Linear?
+  /// config.json and the files that go with the weights.
+  public let companions: ModelCompanions
+
+  private var rotary: RotaryTable
+
+  package init(
+    configuration: ModelConfiguration, embedding: Linear, blocks: [DecoderBlock],
+    finalNorm: Normalization, untiedHead: Linear?, companions: ModelCompanions
+  ) {
+    self.configuration = configuration
+    self.embedding = embedding
+    self.blocks = blocks
+    self.finalNorm = finalNorm
+    self.untiedHead = untiedHead
+    self.companions = companions
+    self.rotary = RotaryTable(configuration.rotary, positions: 0)
+  }
+
+  /// What the last hidden state is multiplied by, `[V, D]`.
+  public var head: Linear { untiedHead ?? embedding }
+
+  /// The linear layers of all blocks in the order of execution; embedding and head not included.
+  public var linears: [Linear] { blocks.flatMap(\.linears) }
+
+  /// Every weight matrix: the embedding, the blocks' layers, the head if it is its own.
+  public var matrices: [Linear] { [embedding] + linears + (untiedHead.map { [$0] } ?? []) }
+
+  /// Every normalization in the order of execution.
+  public var norms: [Normalization] { blocks.flatMap(\.norms) + [finalNorm] }
+
+  /// The number of weights, biases included and a tied head counted once.
+  public var parameterCount: Int { configuration.parameterCount }
+
+  /// Reads the model's own tokenizer.
+  ///
+  /// - Throws: ``ModelError`` if the model has none, ``TokenizerError`` if it is not understood.
+  public func tokenizer() throws -> Tokenizer { try companions.tokenizer() }
+
+  /// Computes the normalized hidden states that the head multiplies.
+  ///
+  /// - Parameters:
+  ///   - sequences: `B` sequences of the same length `T` of token ids in `0..<V`.
+  ///   - cache: What one sequence has seen before; it grows by these tokens.
+  ///   - tap: Called with each layer's input.
+  /// - Returns: `[B, T, D]`, float32.
+  /// - Precondition: The sequences are of one length, and their ids in range.
+  /// - Complexity: About `2 · B · T` operations per weight of the blocks.
+  package func hidden(
+    _ sequences: [[Int32]], cache: KeyValueCache? = nil, tap: ActivationTap? = nil
+  ) -> Tensor {
+    let tokens = sequences.first?.count ?? 0
+    require(sequences.allSatisfy { $0.count == tokens }, "hidden: sequences differ in length")
+    let start = cache?.count ?? 0
+    if rotary.positions < start + tokens {
+      // Doubling keeps generation from computing the table anew at every token.
+      rotary = RotaryTable(configuration.rotary, positions: max(start + tokens, 2 * rotary.positions))
+    }
+    let context = ForwardContext(
+      configuration: configuration, rotary: rotary, start: start, cache: cache, tap: tap)
+    var x = embedding.weight.matrix.gathered(rows: sequences.flatMap(\.self))  // [B · T, D]
+    x = x.reshaped([sequences.count, tokens, configuration.hiddenSize])
+    for block in blocks { x = block(x, context) }
+    cache?.advance(by: tokens)
+    return finalNorm(x)
+  }
+
+  /// Computes the normalized hidden states that the head multiplies, `[B, T, D]`.
+  ///
+  /// - Parameters:
+  ///   - sequences: `B` sequences of the same length `T` of token ids in `0..<V`.
+  ///   - cache: What one sequence has seen before; it grows by these tokens.
+  public func hidden(_ sequences: [[Int32]], cache: KeyValueCache? = nil) -> Tensor {
+    hidden(sequences, cache: cache, tap: nil)
+  }
+
+  /// Multiplies hidden states by the head.
+  ///
+  /// - Parameter hidden: `[..., D]`, as ``hidden(_:cache:)`` returns them.
+  /// - Returns: `[..., V]`, float32.
+  public func logits(_ hidden: Tensor) -> Tensor { head(hidden) }
+}

@@ -1,0 +1,173 @@
+internal import Checkpoints
+internal import Tensor
+
+/// Reads weights in the format of the compressed-tensors library: `pack-quantized` with 2 to 8
+/// bits and `int-quantized` with 8.
+///
+/// Codes there are signed; adding half their range gives ours. Packed codes are the same bits as
+/// ours and stay mapped.
+struct CompressedTensorsReader: QuantizedReader {
+  /// One entry of `config_groups`.
+  struct Group {
+    let targets: [String]
+    let bits: Int
+    let groupSize: Int?
+    let isSymmetric: Bool
+
+    func claims(_ module: String) -> Bool {
+      targets.contains { target in
+        if target == "Linear" || target == module { return true }
+        guard target.hasPrefix("re:"), let regex = try? Regex(String(target.dropFirst(3))) else {
+          return false
+        }
+        return module.prefixMatch(of: regex) != nil
+      }
+    }
+  }
+
+  let groups: [Group]
+  let file: String
+
+  init(_ section: JSONValue, file: String) throws(ModelError) {
+    self.file = file
+    guard case .object(let members)? = section["config_groups"] else {
+      throw Self.invalid("config_groups", file)
+    }
+    var groups: [Group] = []
+    for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+      groups.append(try Self.group(value, at: "config_groups.\(name)", file))
+    }
+    self.groups = groups
+  }
+
+  func contains(_ module: String, _ tensors: any TensorSource) -> Bool {
+    tensors.entry("\(module).weight_scale") != nil
+  }
+
+  func matrix(
+    _ module: String, rows: Int, columns: Int, in source: FolderWeights
+  ) throws -> StoredWeight {
+    guard let group = groups.first(where: { $0.claims(module) }) else {
+      throw ModelError(
+        .inconsistent, "the weight has scales, but no group of config_groups claims it",
+        at: "\(file): \(module)", remedy: "config.json and weights do not belong together")
+    }
+    let isPacked = source.tensors.entry("\(module).weight_packed") != nil
+    var format = GroupFormat(
+      bits: group.bits, groupSize: group.groupSize, zero: group.isSymmetric ? .symmetric : .integer,
+      scaleType: .float32)
+    try requireDivisible(columns, format, module)
+    let scaleShape: Shape = [rows, format.groupCount(columns: columns)]
+    let scales = try source.tensor("\(module).weight_scale", shape: scaleShape)
+    guard [.float32, .float16, .bfloat16].contains(scales.dtype) else {
+      throw unsupportedType(scales.dtype.rawValue, "\(module).weight_scale", in: file)
+    }
+    format.scaleType = scales.dtype
+    let words = (columns * group.bits + 31) / 32
+    let codes =
+      isPacked
+      ? try source.tensor("\(module).weight_packed", shape: [rows, words])
+      : try source.tensor("\(module).weight", shape: [rows, columns])
+    let expected: DType = isPacked ? .int32 : .int8
+    guard codes.dtype == expected, isPacked || group.bits == 8 else {
+      throw unsupportedType(codes.dtype.rawValue, module, in: file)
+    }
+    let zeros =
+      group.isSymmetric
+      ? nil : try zeroPoints(module, isPacked: isPacked, shape: scaleShape, group, source)
+    return StoredWeight(rows: rows, columns: columns, format: .groups(format)) { [format] in
+      GroupQuantizedWeight(
+        codes: isPacked ? Self.bytes(codes) : Self.unsigned(codes), scales: scales,
+        zeroPoints: zeros.map { isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0) },
+        format: format, columns: columns)
+    }
+  }
+
+  private func zeroPoints(
+    _ module: String, isPacked: Bool, shape: Shape, _ group: Group, _ source: FolderWeights
+  ) throws -> Tensor {
+    let name = "\(module).weight_zero_point"
+    let packedShape: Shape = [(shape[0] * group.bits + 31) / 32, shape[1]]
+    let tensor = try source.tensor(name, shape: isPacked ? packedShape : shape)
+    guard tensor.dtype == (isPacked ? .int32 : .int8) else {
+      throw unsupportedType(tensor.dtype.rawValue, name, in: file)
+    }
+    return tensor
+  }
+
+  private func requireDivisible(
+    _ columns: Int, _ format: GroupFormat, _ module: String
+  ) throws(ModelError) {
+    guard let size = format.groupSize, columns % size != 0 else { return }
+    throw ModelError(
+      .inconsistent, "\(columns) columns do not divide into groups of \(size)",
+      at: "\(file): \(module)", remedy: "config.json and weights do not belong together")
+  }
+}
+
+// MARK: - Configuration
+
+extension CompressedTensorsReader {
+  private static func group(
+    _ value: JSONValue, at key: String, _ file: String
+  ) throws(ModelError) -> Group {
+    guard let weights = value["weights"], let bits = weights["num_bits"]?.integer,
+      let targets = value["targets"]?.array
+    else { throw invalid(key, file) }
+    let strategy = weights["strategy"]?.string ?? "group"
+    guard weights["type"]?.string ?? "int" == "int", (2...8).contains(bits),
+      ["group", "channel"].contains(strategy)
+    else {
+      throw ModelError(
+        .unsupported,
+        "\(weights["type"]?.string ?? "int")\(bits) weights by \(strategy) are not supported",
+        at: "\(file): quantization_config.\(key)",
+        remedy: "supported are int weights of 2 to 8 bits by group or channel")
+    }
+    let size = weights["group_size"]?.integer
+    guard strategy == "channel" || (size ?? 0) > 0 else { throw invalid("\(key).group_size", file) }
+    return Group(
+      targets: targets.compactMap(\.string), bits: bits,
+      groupSize: strategy == "group" ? size : nil,
+      isSymmetric: weights["symmetric"]?.bool ?? true)
+  }
+
+  private static func invalid(_ key: String, _ file: String) -> ModelError {
+    ModelError(
+      .invalid, "the section is not as compressed-tensors writes it",
+      at: "\(file): quantization_config.\(key)", remedy: "fetch config.json again")
+  }
+}
+
+// MARK: - Codes
+
+extension CompressedTensorsReader {
+  /// Packed words as bytes; the machine's order is the format's, little-endian.
+  private static func bytes(_ words: Tensor) -> Tensor {
+    words.viewedAsBytes()
+  }
+
+  /// Signed bytes with half their range added.
+  private static func unsigned(_ signed: Tensor) -> Tensor {
+    Tensor(
+      signed.elements(as: Int8.self).map { UInt8(bitPattern: $0) ^ 0x80 }, shape: signed.shape)
+  }
+
+  /// Zero points, which are packed along the rows of the matrix, one byte each.
+  private static func unpacked(_ packed: Tensor, _ bits: Int, _ shape: Shape) -> Tensor {
+    let words = packed.elements(as: Int32.self)
+    let groups = shape[1]
+    var zeros = [UInt8](repeating: 0, count: shape.count)
+    for row in 0..<shape[0] {
+      let bit = row * bits
+      for group in 0..<groups {
+        let low = UInt64(UInt32(bitPattern: words[bit / 32 * groups + group]))
+        let next = (bit / 32 + 1) * groups + group
+        let high = next < words.count ? UInt64(UInt32(bitPattern: words[next])) : 0
+        zeros[row * groups + group] =
+          UInt8(truncatingIfNeeded: (low | high << 32) >> UInt64(bit % 32)) & UInt8((1 << bits) - 1)
+      }
+    }
+    return Tensor(zeros, shape: shape)
+  }
+}

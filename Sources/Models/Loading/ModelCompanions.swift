@@ -1,0 +1,131 @@
+public import Foundation
+internal import Tokenizers
+internal import Checkpoints
+
+/// What belongs to a model beside its weights: configuration, vocabulary, chat template.
+///
+/// A Hugging Face folder has them as files; a GGUF file as metadata, from which the same files
+/// are made.
+public struct ModelCompanions: Sendable {
+  /// A file to put beside the weights.
+  public struct File: Sendable {
+    /// The file's name, such as `tokenizer.json`.
+    public let name: String
+    let content: @Sendable () throws -> Data
+
+    /// Reads or makes the content.
+    public func read() throws -> Data { try content() }
+  }
+
+  /// config.json, without a quantization section.
+  public let configuration: JSONValue
+  /// The other files, by name.
+  public let files: [File]
+  /// What the user named: a folder or a file.
+  public let origin: URL
+  /// What the model calls itself, or else its file's or folder's name.
+  public let name: String
+  private let makeTokenizer: @Sendable () throws -> Tokenizer
+
+  init(
+    configuration: JSONValue, files: [File], origin: URL, name: String,
+    tokenizer: @escaping @Sendable () throws -> Tokenizer
+  ) {
+    self.configuration = configuration
+    self.files = files
+    self.origin = origin
+    self.name = name
+    self.makeTokenizer = tokenizer
+  }
+
+  func tokenizer() throws -> Tokenizer { try makeTokenizer() }
+
+  /// The chat template in Jinja, if the model has one.
+  public func chatTemplate() throws -> String? {
+    if let file = files.first(where: { $0.name == "chat_template.jinja" }) {
+      return String(decoding: try file.read(), as: UTF8.self)
+    }
+    guard let file = files.first(where: { $0.name == "tokenizer_config.json" }) else { return nil }
+    return try JSONDecoder().decode(JSONValue.self, from: file.read())["chat_template"]?.string
+  }
+}
+
+// MARK: - Hugging Face folders
+
+extension ModelCompanions {
+  /// Files that describe a model and are carried over to every folder made of it.
+  static let carried = [
+    "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json",
+    "chat_template.jinja", "chat_template.json",
+  ]
+
+  /// The companions in a Hugging Face folder.
+  static func folder(_ folder: URL, configuration: JSONValue, origin: URL) -> ModelCompanions {
+    let files = carried.compactMap { name -> File? in
+      let url = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+      return File(name: name) { try readFile(url) }
+    }
+    var plain = configuration
+    plain["quantization_config"] = nil
+    let name = configuration["_name_or_path"]?.string.flatMap { $0.split(separator: "/").last }
+    return ModelCompanions(
+      configuration: plain, files: files, origin: origin,
+      name: name.map(String.init) ?? folder.lastPathComponent
+    ) { try folderTokenizer(folder) }
+  }
+
+  private static func folderTokenizer(_ folder: URL) throws -> Tokenizer {
+    let url = folder.appending(path: "tokenizer.json")
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw ModelError(
+        .unreadable, "there is no tokenizer.json", at: folder.path,
+        remedy: "put the file of the original model beside the weights")
+    }
+    let settings = try tokenizerSettings(folder)
+    return try Tokenizer(
+      tokenizerJSON: readFile(url), source: url.path,
+      beginningOfText: settings.beginning, endOfText: settings.end)
+  }
+
+  /// The texts of the tokens that begin and end a text, from tokenizer_config.json.
+  private static func tokenizerSettings(
+    _ folder: URL
+  ) throws -> (beginning: String?, end: String?) {
+    let url = folder.appending(path: "tokenizer_config.json")
+    guard FileManager.default.fileExists(atPath: url.path) else { return (nil, nil) }
+    let json = try readJSON(url)
+    func token(_ key: String) -> String? { json[key]?.string ?? json[key]?["content"]?.string }
+    return (token("bos_token"), token("eos_token"))
+  }
+}
+
+/// Reads a file, or says which could not be read and why.
+func readFile(_ url: URL) throws(ModelError) -> Data {
+  do {
+    return try Data(contentsOf: url)
+  } catch {
+    throw ModelError(
+      .unreadable, "the file cannot be read (\(error.localizedDescription))", at: url.path,
+      remedy: "check that it exists and that you may read it")
+  }
+}
+
+/// Reads a JSON file, or says where it is broken.
+func readJSON(_ url: URL) throws(ModelError) -> JSONValue {
+  let data = try readFile(url)
+  do {
+    return try JSONDecoder().decode(JSONValue.self, from: data)
+  } catch {
+    let detail = (error as? DecodingError).flatMap { error -> String? in
+      if case .dataCorrupted(let context) = error {
+        return context.underlyingError.map { "\($0)" } ?? context.debugDescription
+      }
+      return nil
+    }
+    throw ModelError(
+      .invalid, "the file is not valid JSON\(detail.map { " (\($0))" } ?? "")", at: url.path,
+      remedy: "fetch it again; it may be cut short")
+  }
+}

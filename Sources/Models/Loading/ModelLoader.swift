@@ -1,0 +1,83 @@
+internal import Checkpoints
+public import Foundation
+
+/// Opens models: Hugging Face folders, hub-cache folders and names, and GGUF files.
+public enum ModelLoader {
+  /// Opens a model without reading its weights.
+  ///
+  /// ```swift
+  /// let model = try ModelLoader.load(URL(filePath: "models/SmolLM2-135M"))
+  /// ```
+  ///
+  /// Every tensor's place, type and shape is checked against the configuration; matrices are read
+  /// when first used, most of them as windows on the mapped file.
+  ///
+  /// - Parameter url: A folder with config.json and safetensors files, a folder of the hub's
+  ///   cache, or a GGUF file.
+  /// - Throws: ``ModelError``, or ``CheckpointError`` for a damaged file.
+  public static func load(_ url: URL) throws -> LanguageModel {
+    try load(named: url.path)
+  }
+
+  /// Opens a model by path or by its name on the hub, such as `HuggingFaceTB/SmolLM2-135M`, which
+  /// is looked for in the local cache only.
+  ///
+  /// - Throws: As ``load(_:)``.
+  public static func load(named name: String) throws -> LanguageModel {
+    let folder = try CheckpointFolder(name)
+    let tensors = try folder.open()
+    if let file = tensors as? GGUFFile { return try load(file) }
+    return try load(folder: folder, tensors)
+  }
+
+  /// What a model is made of, from headers only.
+  ///
+  /// - Throws: As ``load(_:)``.
+  public static func inspect(_ url: URL) throws -> ModelOutline { try load(url).outline }
+
+  private static func load(
+    folder: CheckpointFolder, _ tensors: any TensorSource
+  ) throws -> LanguageModel {
+    let url = URL(filePath: folder.path)
+    let config = url.appending(path: "config.json")
+    guard FileManager.default.fileExists(atPath: config.path) else {
+      throw ModelError(
+        .unreadable, "there is no config.json", at: folder.path,
+        remedy: "put the file of the original model beside the weights")
+    }
+    let json = try readJSON(config)
+    var configuration = try HuggingFaceConfiguration(json: json, file: config.path).model()
+    let source = FolderWeights(
+      tensors: tensors, file: folder.path,
+      quantization: try quantization(json["quantization_config"], config.path))
+    // Some writers leave the key out and the head in, or the reverse; the weights decide.
+    if json["tie_word_embeddings"] == nil {
+      configuration.tiesEmbeddings = !source.contains("lm_head")
+    }
+    return try ModelBuilder(configuration: configuration, source: source).build(
+      companions: .folder(url, configuration: json, origin: url))
+  }
+
+  private static func quantization(
+    _ section: JSONValue?, _ file: String
+  ) throws -> (any QuantizedReader)? {
+    guard let section, !section.isNull else { return nil }
+    switch section["quant_method"]?.string {
+    case "compressed-tensors": return try CompressedTensorsReader(section, file: file)
+    case PreservedWeights.method: return try PreservedWeights(section, file: file)
+    case let method:
+      throw ModelError(
+        .unsupported, "weights quantized by “\(method ?? "unknown")” cannot be read",
+        at: "\(file): quantization_config",
+        remedy: "start from the unquantized checkpoint; compressed-tensors can be read too")
+    }
+  }
+
+  private static func load(_ file: GGUFFile) throws -> LanguageModel {
+    let reader = GGUFConfiguration(metadata: file.metadata, file: file.file.path)
+    let configuration = try reader.model(tensors: file)
+    let source = GGUFWeights(tensors: file, configuration: configuration, file: file.file.path)
+    return try ModelBuilder(configuration: configuration, source: source).build(
+      companions: .gguf(file, configuration))
+  }
+}
