@@ -38,6 +38,7 @@ SLM_MULTIVERSION static void pack_queries(
     const struct slm_attention *a, int64_t head, int64_t first, int64_t count, float *packed,
     struct rows *state) {
   const float *q[SLM_PANEL];
+  float scale = (float)a->scale;
   for (int64_t r = 0; r < SLM_PANEL; r++) {
     int64_t row = first + (r < count ? r : count - 1);
     q[r] = a->q + row_offset(a, head, row);
@@ -50,13 +51,13 @@ SLM_MULTIVERSION static void pack_queries(
     for (; c + 16 <= a->channels; c += 16) {
       slm_v16 tile[16];
 #pragma clang loop unroll(full)
-      for (int i = 0; i < 16; i++) tile[i] = SLM_LOAD16(q[v + i] + c) * a->scale;
+      for (int i = 0; i < 16; i++) tile[i] = SLM_LOAD16(q[v + i] + c) * scale;
       slm_transpose16(tile);
 #pragma clang loop unroll(full)
       for (int i = 0; i < 16; i++) SLM_STORE16(packed + (c + i) * SLM_PANEL + v, tile[i]);
     }
     for (; c < a->channels; c++)
-      for (int i = 0; i < 16; i++) packed[c * SLM_PANEL + v + i] = q[v + i][c] * a->scale;
+      for (int i = 0; i < 16; i++) packed[c * SLM_PANEL + v + i] = q[v + i][c] * scale;
   }
 }
 

@@ -17,6 +17,7 @@ SLM_MULTIVERSION static void score_keys(
     const struct slm_attention *a, int64_t head, int64_t first, int64_t last, int64_t step,
     float *scores) {
   int64_t group = a->heads / a->key_heads, channels = a->channels, whole = channels / 16 * 16;
+  float scale = (float)a->scale;
   for (int64_t s = first; s < last; s += 4) {
     const float *k[4];
     for (int i = 0; i < 4; i++)
@@ -31,7 +32,7 @@ SLM_MULTIVERSION static void score_keys(
       }
       float *out = scores + g * step + s - first;
       slm_sums4(sum, out);
-      for (int i = 0; i < 4; i++) out[i] = (out[i] + score_of(q, k[i], whole, channels)) * a->scale;
+      for (int i = 0; i < 4; i++) out[i] = (out[i] + score_of(q, k[i], whole, channels)) * scale;
     }
   }
 }

@@ -59,15 +59,22 @@ static void sweep_portable(int vectors, SLM_SWEEP_ARGUMENTS) {
     sweep128(rows, depth, x + 16 * v, w, row_step, depth_step, out + 16 * v, accumulate);
 }
 
+static slm_tile_sweep *variants[4] = {sweep_portable};
+
 slm_tile_sweep *slm_sweep = sweep_portable;
+
+slm_tile_sweep *slm_sweep_variant(int index) { return index < 4 ? variants[index] : NULL; }
 
 #if defined(__x86_64__)
 __attribute__((constructor)) static void choose_sweep(void) {
+  int count = 0;
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
       && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-    slm_sweep = sweep_avx512;
-  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    slm_sweep = sweep_avx2;
+    variants[count++] = sweep_avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    variants[count++] = sweep_avx2;
+  variants[count] = sweep_portable;
+  slm_sweep = variants[0];
 }
 #endif

@@ -1,22 +1,9 @@
 #pragma once
 
-#include <stdbool.h>
-
+#include "slm_product.h"
 #include "vectors.h"
 
-// Columns of a packed panel: the rows of x that one sweep of a weight serves.
-#define SLM_PANEL 48  // SLM_PANEL_ROWS of slm_product.h
-
-// The inner loop of every matrix product.
-//
-//     out[r][i] (+)= sum over k of w[r * row_step + k * depth_step] * x[k][i]
-//
-// for `rows` rows of w and the first 16 * vectors columns of a panel x, [depth][48]; out is
-// [rows][48]. Both steps of w are free, so that w is read where it lies: a widened weight and the
-// keys of attention along rows, the values of attention along columns.
-typedef void slm_tile_sweep(
-    int vectors, int64_t rows, int64_t depth, const float *x, const float *w, int64_t row_step,
-    int64_t depth_step, float *out, bool accumulate);
+#define SLM_PANEL SLM_PANEL_ROWS
 
 // The sweep for this machine's CPU, chosen when the program is loaded.
 extern slm_tile_sweep *slm_sweep;

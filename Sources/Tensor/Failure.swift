@@ -4,7 +4,9 @@
 /// inner dimensions differ. Whatever depends on files, recipes or arguments throws instead.
 /// `fatalError` keeps its message in optimized builds, where `precondition` loses it.
 package func fail(
-  _ message: @autoclosure () -> String, file: StaticString = #fileID, line: UInt = #line
+  _ message: @autoclosure () -> String,
+  file: StaticString = #fileID,
+  line: UInt = #line
 ) -> Never {
   fatalError(message(), file: file, line: line)
 }
@@ -12,8 +14,10 @@ package func fail(
 /// Stops the program with `message` unless `condition` holds, in every build configuration.
 @inline(__always)
 package func require(
-  _ condition: Bool, _ message: @autoclosure () -> String,
-  file: StaticString = #fileID, line: UInt = #line
+  _ condition: Bool,
+  _ message: @autoclosure () -> String,
+  file: StaticString = #fileID,
+  line: UInt = #line
 ) {
   if !condition { fail(message(), file: file, line: line) }
 }

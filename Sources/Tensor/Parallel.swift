@@ -27,7 +27,9 @@ public enum Parallelism {
 ///     starting the loop costs about one.
 ///   - body: Called with disjoint ranges that together are `0..<count`, from any thread.
 package func parallelRanges(
-  _ count: Int, grain: Int = 1, _ body: @Sendable (Range<Int>) -> Void
+  _ count: Int,
+  grain: Int = 1,
+  _ body: @Sendable (Range<Int>) -> Void
 ) {
   let threads = Parallelism.threadCount
   guard threads > 1 && count > grain else {
@@ -40,7 +42,10 @@ package func parallelRanges(
   withoutActuallyEscaping(body) { body in
     withUnsafePointer(to: body) { pointer in
       slm_parallel(
-        Int32(threads), Int64(count), Int64(size), UnsafeMutableRawPointer(mutating: pointer)
+        Int32(threads),
+        Int64(count),
+        Int64(size),
+        UnsafeMutableRawPointer(mutating: pointer)
       ) { context, begin, end in
         guard let context else { return }
         context.assumingMemoryBound(to: Body.self).pointee(Int(begin)..<Int(end))

@@ -91,7 +91,10 @@ public struct Random: RandomNumberGenerator, Sendable {
   ///
   /// - Precondition: `float32` or `float64`.
   public mutating func normal(
-    _ shape: Shape, mean: Double = 0, deviation: Double = 1, dtype: DType = .float32
+    _ shape: Shape,
+    mean: Double = 0,
+    deviation: Double = 1,
+    dtype: DType = .float32
   ) -> Tensor {
     filled(shape, dtype) { mean + deviation * $0.normal() }
   }
@@ -100,7 +103,9 @@ public struct Random: RandomNumberGenerator, Sendable {
   ///
   /// - Precondition: `float32` or `float64`.
   public mutating func uniform(
-    _ shape: Shape, in range: Range<Double> = 0..<1, dtype: DType = .float32
+    _ shape: Shape,
+    in range: Range<Double> = 0..<1,
+    dtype: DType = .float32
   ) -> Tensor {
     filled(shape, dtype) {
       range.lowerBound + (range.upperBound - range.lowerBound) * $0.uniform()
@@ -108,7 +113,9 @@ public struct Random: RandomNumberGenerator, Sendable {
   }
 
   private mutating func filled(
-    _ shape: Shape, _ dtype: DType, _ draw: (inout Random) -> Double
+    _ shape: Shape,
+    _ dtype: DType,
+    _ draw: (inout Random) -> Double
   ) -> Tensor {
     let result = Tensor(uninitialized: shape, dtype: dtype)
     result.requireReal("random")

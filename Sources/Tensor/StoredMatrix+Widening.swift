@@ -9,7 +9,9 @@ extension StoredMatrix {
   /// - Precondition: The range lies within the rows.
   public func widened(rows range: Range<Int>) -> Tensor {
     require(
-      range.lowerBound >= 0 && range.upperBound <= rows, "widened: \(range) outside \(rows) rows")
+      range.lowerBound >= 0 && range.upperBound <= rows,
+      "widened: \(range) outside \(rows) rows"
+    )
     return widened(count: range.count) { Int64(range.lowerBound + $0) }
   }
 
@@ -33,7 +35,12 @@ extension StoredMatrix {
         for index in range {
           guard let base = out.pointer.baseAddress else { return }
           slm_matrix_widen(
-            matrix.pointer, row(index), 0, Int64(columns), base + index * columns)
+            matrix.pointer,
+            row(index),
+            0,
+            Int64(columns),
+            base + index * columns
+          )
         }
       }
     }

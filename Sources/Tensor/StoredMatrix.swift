@@ -25,7 +25,8 @@ public struct StoredMatrix: Sendable {
   public init(_ elements: Tensor) {
     require(
       elements.shape.rank == 2 && (elements.dtype.isFloatingPoint || elements.dtype == .int8),
-      "stored matrix: \(elements.shape) of \(elements.dtype) is no matrix of real numbers")
+      "stored matrix: \(elements.shape) of \(elements.dtype) is no matrix of real numbers"
+    )
     rows = elements.shape[0]
     columns = elements.shape[1]
     storage = .elements(elements)
@@ -42,7 +43,8 @@ public struct StoredMatrix: Sendable {
     require(
       blocks.dtype == .uint8 && blocks.shape.rank == 2 && blocks.shape[1] == byteCount
         && columns % format.blockLength == 0,
-      "stored matrix: \(blocks.shape) of \(blocks.dtype) holds no rows of \(columns) in \(format)")
+      "stored matrix: \(blocks.shape) of \(blocks.dtype) holds no rows of \(columns) in \(format)"
+    )
     rows = blocks.shape[0]
     self.columns = columns
     storage = .blocks(blocks, format)
@@ -66,8 +68,13 @@ public struct StoredMatrix: Sendable {
   ///   - columns: The number of inputs.
   /// - Precondition: Not both zero points and offsets are given.
   public init(
-    codes: Tensor, bits: Int, groupSize: Int, scales: Tensor, zeroPoints: Tensor? = nil,
-    offsets: Tensor? = nil, columns: Int
+    codes: Tensor,
+    bits: Int,
+    groupSize: Int,
+    scales: Tensor,
+    zeroPoints: Tensor? = nil,
+    offsets: Tensor? = nil,
+    columns: Int
   ) {
     rows = codes.shape.rank == 2 ? codes.shape[0] : 0
     self.columns = columns
@@ -76,17 +83,25 @@ public struct StoredMatrix: Sendable {
     require(
       (2...8).contains(bits) && groupSize > 0 && codes.dtype == .uint8
         && codes.shape == [rows, (columns * bits + 7) / 8],
-      "stored matrix: \(codes.shape) of \(codes.dtype) holds no rows of \(columns) × \(bits) bits")
+      "stored matrix: \(codes.shape) of \(codes.dtype) holds no rows of \(columns) × \(bits) bits"
+    )
     require(
       scales.shape == groups && scaleTypes.contains(scales.dtype)
         && (zeroPoints.map { $0.shape == groups && $0.dtype == .uint8 } ?? true)
         && (offsets.map { $0.shape == groups && scaleTypes.contains($0.dtype) } ?? true)
         && (zeroPoints == nil || offsets == nil),
-      "stored matrix: scales, zero points or offsets are not \(groups)")
+      "stored matrix: scales, zero points or offsets are not \(groups)"
+    )
     storage = .codes(
       GroupCodes(
-        codes: codes, bits: bits, groupSize: groupSize, scales: scales, zeroPoints: zeroPoints,
-        offsets: offsets))
+        codes: codes,
+        bits: bits,
+        groupSize: groupSize,
+        scales: scales,
+        zeroPoints: zeroPoints,
+        offsets: offsets
+      )
+    )
   }
 
   package init(rows: Int, columns: Int, storage: MatrixStorage) {
@@ -136,9 +151,14 @@ extension StoredMatrix {
       case .codes(let codes):
         .codes(
           GroupCodes(
-            codes: codes.codes.rows(range), bits: codes.bits, groupSize: codes.groupSize,
-            scales: codes.scales.rows(range), zeroPoints: codes.zeroPoints?.rows(range),
-            offsets: codes.offsets?.rows(range)))
+            codes: codes.codes.rows(range),
+            bits: codes.bits,
+            groupSize: codes.groupSize,
+            scales: codes.scales.rows(range),
+            zeroPoints: codes.zeroPoints?.rows(range),
+            offsets: codes.offsets?.rows(range)
+          )
+        )
       }
     return StoredMatrix(rows: range.count, columns: columns, storage: part)
   }

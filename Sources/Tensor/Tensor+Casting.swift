@@ -41,8 +41,12 @@ extension Tensor {
     let (from, to) = (self.dtype, dtype)
     parallelRanges(count, grain: 1 << 15) { range in
       slm_convert(
-        from.kernelType, source.pointer + range.lowerBound * from.byteCount, to.kernelType,
-        target.pointer + range.lowerBound * to.byteCount, Int64(range.count))
+        from.kernelType,
+        source.pointer + range.lowerBound * from.byteCount,
+        to.kernelType,
+        target.pointer + range.lowerBound * to.byteCount,
+        Int64(range.count)
+      )
     }
     withExtendedLifetime(self) {}
     return result

@@ -5,7 +5,8 @@ extension Tensor {
   public init<Element: TensorElement>(_ elements: [Element], shape: Shape) {
     require(
       elements.count == shape.count,
-      "tensor: \(elements.count) elements do not fill \(shape)")
+      "tensor: \(elements.count) elements do not fill \(shape)"
+    )
     self.init(uninitialized: shape, dtype: Element.dtype)
     _ = unsafeMutableElements(as: Element.self).update(fromContentsOf: elements)
   }
@@ -25,12 +26,20 @@ extension Tensor {
   ///
   /// - Precondition: `bytes` is as long as the shape and dtype ask.
   package init(
-    borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject, shape: Shape, dtype: DType
+    borrowing bytes: UnsafeRawBufferPointer,
+    owner: AnyObject,
+    shape: Shape,
+    dtype: DType
   ) {
     require(
       bytes.count == shape.count * dtype.byteCount,
-      "tensor: \(bytes.count) bytes do not fill \(shape) of \(dtype)")
+      "tensor: \(bytes.count) bytes do not fill \(shape) of \(dtype)"
+    )
     self.init(
-      storage: Storage(borrowing: bytes, owner: owner), byteOffset: 0, shape: shape, dtype: dtype)
+      storage: Storage(borrowing: bytes, owner: owner),
+      byteOffset: 0,
+      shape: shape,
+      dtype: dtype
+    )
   }
 }

@@ -4,13 +4,17 @@ extension Tensor {
   /// - Precondition: `Element` is the type of the dtype. Elements in a mapped file may lie at any
   ///   byte; kernels read them unaligned.
   public func withElements<Element: TensorElement, Result, Failure: Error>(
-    as type: Element.Type, _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
+    as type: Element.Type,
+    _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     requireElement(type)
     defer { withExtendedLifetime(storage) {} }
     return try body(
       UnsafeBufferPointer(
-        start: (storage.base + byteOffset).assumingMemoryBound(to: Element.self), count: count))
+        start: (storage.base + byteOffset).assumingMemoryBound(to: Element.self),
+        count: count
+      )
+    )
   }
 
   /// Calls `body` with the elements to change, copying them first if they are shared.
@@ -52,7 +56,9 @@ extension Tensor {
   ) -> UnsafeMutableBufferPointer<Element> {
     requireElement(type)
     return UnsafeMutableBufferPointer(
-      start: (storage.base + byteOffset).assumingMemoryBound(to: Element.self), count: count)
+      start: (storage.base + byteOffset).assumingMemoryBound(to: Element.self),
+      count: count
+    )
   }
 
   /// The address of the first byte; valid while the tensor lives.
@@ -62,7 +68,9 @@ extension Tensor {
   mutating func makeUnique() {
     if !storage.isBorrowed && isKnownUniquelyReferenced(&storage) { return }
     let copy = Tensor(uninitialized: shape, dtype: dtype)
-    withBytes { UnsafeMutableRawBufferPointer(start: copy.unsafeBase, count: $0.count).copyMemory(from: $0) }
+    withBytes {
+      UnsafeMutableRawBufferPointer(start: copy.unsafeBase, count: $0.count).copyMemory(from: $0)
+    }
     self = copy
   }
 

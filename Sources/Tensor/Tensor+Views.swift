@@ -13,24 +13,33 @@ extension Tensor {
   public func rows(_ range: Range<Int>) -> Tensor {
     require(
       shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape[0],
-      "rows: \(range) outside the first axis of \(shape)")
+      "rows: \(range) outside the first axis of \(shape)"
+    )
     let stride = shape.dimensions.dropFirst().reduce(dtype.byteCount, *)
     return Tensor(
-      storage: storage, byteOffset: byteOffset + range.lowerBound * stride,
-      shape: Shape([range.count] + shape.dimensions.dropFirst()), dtype: dtype)
+      storage: storage,
+      byteOffset: byteOffset + range.lowerBound * stride,
+      shape: Shape([range.count] + shape.dimensions.dropFirst()),
+      dtype: dtype
+    )
   }
 
   /// Returns the elements' bits as those of another type of the same size, without copying.
   package func reinterpreted(as dtype: DType) -> Tensor {
     require(
-      dtype.byteCount == self.dtype.byteCount, "reinterpreted: \(self.dtype) as \(dtype)")
+      dtype.byteCount == self.dtype.byteCount,
+      "reinterpreted: \(self.dtype) as \(dtype)"
+    )
     return Tensor(storage: storage, byteOffset: byteOffset, shape: shape, dtype: dtype)
   }
 
   /// Returns the bytes of the elements, the last axis growing by their size, without copying.
   package func viewedAsBytes() -> Tensor {
     Tensor(
-      storage: storage, byteOffset: byteOffset,
-      shape: shape.replacingColumns(with: shape.columns * dtype.byteCount), dtype: .uint8)
+      storage: storage,
+      byteOffset: byteOffset,
+      shape: shape.replacingColumns(with: shape.columns * dtype.byteCount),
+      dtype: .uint8
+    )
   }
 }

@@ -22,7 +22,8 @@ public struct Tensor: Sendable {
   package init(storage: Storage, byteOffset: Int, shape: Shape, dtype: DType) {
     require(
       byteOffset >= 0 && byteOffset + shape.count * dtype.byteCount <= storage.byteCount,
-      "tensor: \(shape) of \(dtype) at byte \(byteOffset) exceeds \(storage.byteCount) bytes")
+      "tensor: \(shape) of \(dtype) at byte \(byteOffset) exceeds \(storage.byteCount) bytes"
+    )
     self.storage = storage
     self.byteOffset = byteOffset
     self.shape = shape
@@ -33,8 +34,11 @@ public struct Tensor: Sendable {
   /// is read.
   package init(uninitialized shape: Shape, dtype: DType) {
     self.init(
-      storage: Storage(byteCount: shape.count * dtype.byteCount), byteOffset: 0, shape: shape,
-      dtype: dtype)
+      storage: Storage(byteCount: shape.count * dtype.byteCount),
+      byteOffset: 0,
+      shape: shape,
+      dtype: dtype
+    )
   }
 
   /// The number of elements.

@@ -37,7 +37,8 @@ public struct VocabularyStatistics: Sendable {
   public mutating func add(_ logits: Tensor, at column: Int, reference: Tensor? = nil) {
     require(
       logits.dtype == .float32 && logits.shape.rows == targets.count,
-      "vocabulary statistics: \(logits.shape) of \(logits.dtype) for \(targets.count) rows")
+      "vocabulary statistics: \(logits.shape) of \(logits.dtype) for \(targets.count) rows"
+    )
     if let reference { logits.requirePartner("vocabulary statistics", reference, logits.shape) }
     let columns = logits.shape.columns
     guard columns > 0 else { return }
@@ -52,8 +53,15 @@ public struct VocabularyStatistics: Sendable {
             return
           }
           slm_running_add(
-            base + first, Int64(range.count), Int64(columns), Int64(column), Int64(columns),
-            logits.floats(first * columns), reference?.floats(first * columns), target + first)
+            base + first,
+            Int64(range.count),
+            Int64(columns),
+            Int64(column),
+            Int64(columns),
+            logits.floats(first * columns),
+            reference?.floats(first * columns),
+            target + first
+          )
         }
       }
     }

@@ -13,8 +13,8 @@ public import Foundation
 /// let text = try tokenizer.decode(ids)
 /// ```
 ///
-/// Encoding may run on many threads at once. Each concurrent call borrows a cache of about ten
-/// megabytes at most, which is kept for later calls.
+/// Encoding may run on many threads at once. Each concurrent call borrows a cache of seven
+/// megabytes, which is kept for later calls.
 public final class Tokenizer: Sendable {
   /// What the tokenizer was made from.
   enum Origin: Sendable {

@@ -12,7 +12,7 @@ struct slm_attention {
   int64_t tokens, keys, heads, key_heads, channels;
   int64_t start;   // position of the first query
   int64_t window;  // keys a query sees, itself included; 0 for all
-  float scale;     // of the scores
+  double scale;    // of the scores
   const float *q;        // [tokens][heads][channels]
   const float *k, *v;    // [keys][key_heads][channels], key_step elements from key to key
   int64_t key_step;
@@ -26,3 +26,9 @@ void slm_attention_tiles(const struct slm_attention *attention, int64_t begin, i
 
 // The same for one token: key heads begin..<end.
 void slm_attention_token(const struct slm_attention *attention, int64_t begin, int64_t end);
+
+// The same in double precision, for rows begin..<end of tokens times heads; the pointers of
+// `attention` are not used.
+void slm_attention_rows_f64(
+    const struct slm_attention *attention, const double *q, const double *k, const double *v,
+    double *out, int64_t begin, int64_t end);

@@ -34,3 +34,18 @@ void slm_product_panels(const struct slm_product *product, int64_t begin, int64_
 // read. `accumulate` and a transposed weight are not supported.
 void slm_product_rows(
     const struct slm_product *product, const float *x, int64_t x_step, int64_t begin, int64_t end);
+
+// The inner loop of every matrix product.
+//
+//     out[r][i] (+)= sum over k of w[r * row_step + k * depth_step] * x[k][i]
+//
+// for `rows` rows of w and the first 16 * vectors columns of a panel x, [depth][48]; out is
+// [rows][48]. Both steps of w are free, so that w is read where it lies: a widened weight and the
+// keys of attention along rows, the values of attention along columns.
+typedef void slm_tile_sweep(
+    int vectors, int64_t rows, int64_t depth, const float *x, const float *w, int64_t row_step,
+    int64_t depth_step, float *out, bool accumulate);
+
+// The sweeps that this machine's CPU can run, best first; NULL from the last on. For tests and
+// measurements: products use the first.
+slm_tile_sweep *slm_sweep_variant(int index);

@@ -89,7 +89,8 @@ extension Tensor {
     requireReal(operation)
     require(
       shape.rank == 2 && shape[0] == shape[1] && shape[0] > 0,
-      "\(operation): \(shape) is not square")
+      "\(operation): \(shape) is not square"
+    )
     return shape[0]
   }
 }

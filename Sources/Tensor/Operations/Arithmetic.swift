@@ -2,7 +2,8 @@ internal import CKernels
 
 /// An operation on two elements.
 enum BinaryOperation: Int32 {
-  case sum = 0, difference, product, quotient, maximum, minimum
+  case sum = 0
+  case difference, product, quotient, maximum, minimum
 }
 
 extension Tensor {
@@ -55,15 +56,30 @@ extension Tensor {
       // One run: divide it by elements.
       withKernel(plan.run, grain: elementGrain, keeping: [self, other]) { range in
         run(
-          operation, other, plan, from: (range.lowerBound * plan.steps.0,
-            range.lowerBound * plan.steps.1), into: y, at: range.lowerBound, count: range.count)
+          operation,
+          other,
+          plan,
+          from: (
+            range.lowerBound * plan.steps.0,
+            range.lowerBound * plan.steps.1
+          ),
+          into: y,
+          at: range.lowerBound,
+          count: range.count
+        )
       }
     } else {
       withKernel(plan.starts.count, grain: grain, keeping: [self, other]) { range in
         for index in range {
           run(
-            operation, other, plan, from: plan.starts[index], into: y, at: index * plan.run,
-            count: plan.run)
+            operation,
+            other,
+            plan,
+            from: plan.starts[index],
+            into: y,
+            at: index * plan.run,
+            count: plan.run
+          )
         }
       }
     }
@@ -71,18 +87,35 @@ extension Tensor {
   }
 
   private func run(
-    _ operation: BinaryOperation, _ other: Tensor, _ plan: BroadcastPlan, from start: (Int, Int),
-    into y: Tensor, at index: Int, count: Int
+    _ operation: BinaryOperation,
+    _ other: Tensor,
+    _ plan: BroadcastPlan,
+    from start: (Int, Int),
+    into y: Tensor,
+    at index: Int,
+    count: Int
   ) {
     let (left, right) = (Int32(plan.steps.0), Int32(plan.steps.1))
     if isSingle {
       slm_binary_f32(
-        operation.rawValue, floats(start.0), left, other.floats(start.1), right, Int64(count),
-        y.floats(index))
+        operation.rawValue,
+        floats(start.0),
+        left,
+        other.floats(start.1),
+        right,
+        Int64(count),
+        y.floats(index)
+      )
     } else {
       slm_binary_f64(
-        operation.rawValue, doubles(start.0), left, other.doubles(start.1), right, Int64(count),
-        y.doubles(index))
+        operation.rawValue,
+        doubles(start.0),
+        left,
+        other.doubles(start.1),
+        right,
+        Int64(count),
+        y.doubles(index)
+      )
     }
   }
 }
@@ -108,7 +141,8 @@ struct BroadcastPlan: Sendable {
     for axis in 0..<rank {
       require(
         a[axis] == b[axis] || a[axis] == 1 || b[axis] == 1,
-        "arithmetic: \(left) and \(right) do not combine")
+        "arithmetic: \(left) and \(right) do not combine"
+      )
     }
     let extent = (0..<rank).map { a[$0] == 1 ? b[$0] : a[$0] }
     shape = Shape(extent)
@@ -130,7 +164,8 @@ struct BroadcastPlan: Sendable {
     starts = Self.starts(extent, a, b, split)
   }
 
-  private static func starts(_ extent: [Int], _ a: [Int], _ b: [Int], _ split: Int) -> [(Int, Int)] {
+  private static func starts(_ extent: [Int], _ a: [Int], _ b: [Int], _ split: Int) -> [(Int, Int)]
+  {
     func strides(_ sides: [Int]) -> [Int] {
       var stride = sides[split...].reduce(1, *)
       var result = Array(repeating: 0, count: split)

@@ -17,24 +17,29 @@ extension Tensor {
   ///   - scale: The factor of the scores; `C^(-1/2)` if nil.
   ///   - window: How many positions a query sees, its own included; all if nil.
   /// - Returns: `[B, T, H, C]`.
-  /// - Precondition: `float32`, `S ≥ start + T`, and `H` is a multiple of `K`.
+  /// - Precondition: All are `float32` or all `float64`, `S ≥ start + T`, and `H` is a multiple of
+  ///   `K`.
   /// - Complexity: `4·B·H·C` operations for each pair of a query and a key it sees; beyond the
-  ///   result, `100·(2·C + 64)·4` bytes a thread.
+  ///   result, `48·(2·C + 64)·4` bytes a thread. `float64` is computed row by row.
   ///
   /// Source: Dao et al., *FlashAttention*, 2022, arXiv:2205.14135, algorithm 1, on the layout of
   /// Ainslie et al., *GQA*, 2023, arXiv:2305.13245.
   public func causalAttention(
-    keys: Tensor, values: Tensor, start: Int = 0, scale: Double? = nil, window: Int? = nil
+    keys: Tensor,
+    values: Tensor,
+    start: Int = 0,
+    scale: Double? = nil,
+    window: Int? = nil
   ) -> Tensor {
     require(
       shape.rank == 4 && keys.shape.rank == 4 && keys.shape[0] == shape[0]
         && keys.shape[3] == shape[3] && start >= 0 && keys.shape[1] >= start + shape[1]
         && keys.shape[2] > 0 && shape[2] % keys.shape[2] == 0 && window.map { $0 > 0 } ?? true,
-      "causalAttention: queries \(shape) from position \(start), keys \(keys.shape)")
-    require(
-      dtype == .float32 && keys.dtype == .float32,
-      "causalAttention: \(dtype) queries, \(keys.dtype) keys")
+      "causalAttention: queries \(shape) from position \(start), keys \(keys.shape)"
+    )
+    requireReal("causalAttention")
     keys.requirePartner("causalAttention", values, keys.shape)
+    requirePartner("causalAttention", keys, keys.shape)
     let y = Tensor(uninitialized: shape, dtype: dtype)
     var description = slm_attention()
     description.tokens = Int64(shape[1])
@@ -44,15 +49,27 @@ extension Tensor {
     description.channels = Int64(shape[3])
     description.start = Int64(start)
     description.window = Int64(window ?? 0)
-    description.scale = Float(scale ?? 1 / Double(shape[3]).squareRoot())
+    description.scale = scale ?? 1 / Double(shape[3]).squareRoot()
     description.key_step = Int64(keys.shape[2] * keys.shape[3])
     let (queryStride, keyStride) = (count / max(1, shape[0]), keys.count / max(1, shape[0]))
     for sequence in 0..<(count > 0 ? shape[0] : 0) {
-      description.q = UnsafePointer(floats(sequence * queryStride))
-      description.k = UnsafePointer(keys.floats(sequence * keyStride))
-      description.v = UnsafePointer(values.floats(sequence * keyStride))
-      description.out = y.floats(sequence * queryStride)
-      attend(description)
+      let (query, key) = (sequence * queryStride, sequence * keyStride)
+      if isSingle {
+        description.q = UnsafePointer(floats(query))
+        description.k = UnsafePointer(keys.floats(key))
+        description.v = UnsafePointer(values.floats(key))
+        description.out = y.floats(query)
+        attend(description)
+      } else {
+        let shared = Shared(description)
+        parallelRanges(shape[1] * shape[2]) { rows in
+          withUnsafePointer(to: shared.pointer) {
+            slm_attention_rows_f64(
+              $0, doubles(query), keys.doubles(key), values.doubles(key), y.doubles(query),
+              Int64(rows.lowerBound), Int64(rows.upperBound))
+          }
+        }
+      }
     }
     withExtendedLifetime((self, keys, values)) {}
     return y

@@ -25,12 +25,24 @@ extension Tensor {
       let (count, first) = (Int64(rows.count), rows.lowerBound * columns)
       if isSingle {
         slm_layer_norm_f32(
-          floats(first), count, Int64(columns), weight.floats(0), bias?.floats(0), epsilon,
-          y.floats(first))
+          floats(first),
+          count,
+          Int64(columns),
+          weight.floats(0),
+          bias?.floats(0),
+          epsilon,
+          y.floats(first)
+        )
       } else {
         slm_layer_norm_f64(
-          doubles(first), count, Int64(columns), weight.doubles(0), bias?.doubles(0), epsilon,
-          y.doubles(first))
+          doubles(first),
+          count,
+          Int64(columns),
+          weight.doubles(0),
+          bias?.doubles(0),
+          epsilon,
+          y.doubles(first)
+        )
       }
     }
     return y

@@ -16,12 +16,17 @@ internal import COpenBLAS
 /// - Precondition: All are of one dtype, `float32` or `float64`, and the inner extents agree.
 /// - Complexity: `2·M·N·K` operations. `float64` through `cblas_dgemm`.
 public func matrixProduct(
-  _ first: Tensor, _ second: Tensor, firstTransposed: Bool = false,
-  secondTransposed: Bool = false, alpha: Double = 1, accumulated: Tensor? = nil
+  _ first: Tensor,
+  _ second: Tensor,
+  firstTransposed: Bool = false,
+  secondTransposed: Bool = false,
+  alpha: Double = 1,
+  accumulated: Tensor? = nil
 ) -> Tensor {
   require(
     first.shape.rank == 2 && second.shape.rank == 2,
-    "matrixProduct: \(first.shape) × \(second.shape) are not matrices")
+    "matrixProduct: \(first.shape) × \(second.shape) are not matrices"
+  )
   let (rows, depth) =
     firstTransposed
     ? (first.shape[1], first.shape[0]) : (first.shape[0], first.shape[1])
@@ -29,22 +34,36 @@ public func matrixProduct(
     secondTransposed
     ? (second.shape[1], second.shape[0]) : (second.shape[0], second.shape[1])
   require(
-    depth == inner, "matrixProduct: inner extents differ: \(first.shape) × \(second.shape)")
+    depth == inner,
+    "matrixProduct: inner extents differ: \(first.shape) × \(second.shape)"
+  )
   require(
     first.dtype == second.dtype && (first.dtype == .float32 || first.dtype == .float64),
-    "matrixProduct: \(first.dtype) × \(second.dtype)")
+    "matrixProduct: \(first.dtype) × \(second.dtype)"
+  )
   require(
     accumulated.map { $0.shape == [rows, columns] && $0.dtype == first.dtype } ?? true,
-    "matrixProduct: accumulated is not [\(rows), \(columns)] of \(first.dtype)")
+    "matrixProduct: accumulated is not [\(rows), \(columns)] of \(first.dtype)"
+  )
   let result = accumulated?.copied() ?? Tensor(uninitialized: [rows, columns], dtype: first.dtype)
   if first.dtype == .float64 {
     _ = Parallelism.threadCount
     cblas_dgemm(
-      CblasRowMajor, firstTransposed ? CblasTrans : CblasNoTrans,
-      secondTransposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), Int32(depth),
-      alpha, first.unsafeDoubles, Int32(max(1, first.shape[1])), second.unsafeDoubles,
-      Int32(max(1, second.shape[1])), accumulated == nil ? 0 : 1, result.unsafeMutableDoubles,
-      Int32(max(1, columns)))
+      CblasRowMajor,
+      firstTransposed ? CblasTrans : CblasNoTrans,
+      secondTransposed ? CblasTrans : CblasNoTrans,
+      Int32(rows),
+      Int32(columns),
+      Int32(depth),
+      alpha,
+      first.unsafeDoubles,
+      Int32(max(1, first.shape[1])),
+      second.unsafeDoubles,
+      Int32(max(1, second.shape[1])),
+      accumulated == nil ? 0 : 1,
+      result.unsafeMutableDoubles,
+      Int32(max(1, columns))
+    )
   } else {
     var matrix = slm_matrix()
     matrix.storage = Int32(SLM_ELEMENTS.rawValue)
@@ -64,8 +83,11 @@ public func matrixProduct(
       product.y_step = Int64(columns)
       product.accumulate = accumulated != nil
       let source = PanelSource(
-        base: first.unsafeFloats, rowStep: firstTransposed ? 1 : depth,
-        depthStep: firstTransposed ? rows : 1, scale: Float(alpha))
+        base: first.unsafeFloats,
+        rowStep: firstTransposed ? 1 : depth,
+        depthStep: firstTransposed ? rows : 1,
+        scale: Float(alpha)
+      )
       multiply(product, source)
     }
   }

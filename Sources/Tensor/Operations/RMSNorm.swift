@@ -27,12 +27,24 @@ extension Tensor {
       let (count, first) = (Int64(rows.count), rows.lowerBound * columns)
       if isSingle {
         slm_rms_norm_f32(
-          floats(first), count, Int64(columns), weight?.floats(0), Float(offset), epsilon,
-          y.floats(first))
+          floats(first),
+          count,
+          Int64(columns),
+          weight?.floats(0),
+          Float(offset),
+          epsilon,
+          y.floats(first)
+        )
       } else {
         slm_rms_norm_f64(
-          doubles(first), count, Int64(columns), weight?.doubles(0), offset, epsilon,
-          y.doubles(first))
+          doubles(first),
+          count,
+          Int64(columns),
+          weight?.doubles(0),
+          offset,
+          epsilon,
+          y.doubles(first)
+        )
       }
     }
     return y

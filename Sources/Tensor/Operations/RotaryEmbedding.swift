@@ -24,7 +24,8 @@ extension Tensor {
     require(
       shape.rank == 4 && cosines.shape.rank == 2 && 2 * cosines.shape[1] <= shape[3] && start >= 0
         && start + shape[1] <= cosines.shape[0],
-      "rotary: angles \(cosines.shape) do not serve \(shape) from position \(start)")
+      "rotary: angles \(cosines.shape) do not serve \(shape) from position \(start)"
+    )
     requirePartner("rotary", cosines, sines.shape)
     requirePartner("rotary", sines, cosines.shape)
     let (tokens, heads, channels, half) = (shape[1], shape[2], shape[3], cosines.shape[1])
@@ -36,12 +37,28 @@ extension Tensor {
         let angle = (start + range.lowerBound) * half
         if isSingle {
           slm_rotary_f32(
-            floats(first), Int64(range.count), Int64(heads), Int64(channels), Int64(2 * half),
-            cosines.floats(angle), sines.floats(angle), 1, y.floats(first))
+            floats(first),
+            Int64(range.count),
+            Int64(heads),
+            Int64(channels),
+            Int64(2 * half),
+            cosines.floats(angle),
+            sines.floats(angle),
+            1,
+            y.floats(first)
+          )
         } else {
           slm_rotary_f64(
-            doubles(first), Int64(range.count), Int64(heads), Int64(channels), Int64(2 * half),
-            cosines.doubles(angle), sines.doubles(angle), 1, y.doubles(first))
+            doubles(first),
+            Int64(range.count),
+            Int64(heads),
+            Int64(channels),
+            Int64(2 * half),
+            cosines.doubles(angle),
+            sines.doubles(angle),
+            1,
+            y.doubles(first)
+          )
         }
       }
     }

@@ -30,11 +30,14 @@ extension Tensor {
       require(
         tensor.shape.rank > 0 && tensor.dtype == first.dtype
           && tensor.shape.dimensions.dropFirst() == first.shape.dimensions.dropFirst(),
-        "concatenated: \(first.shape) of \(first.dtype) with \(tensor.shape) of \(tensor.dtype)")
+        "concatenated: \(first.shape) of \(first.dtype) with \(tensor.shape) of \(tensor.dtype)"
+      )
       length += tensor.shape[0]
     }
     let y = Tensor(
-      uninitialized: Shape([length] + first.shape.dimensions.dropFirst()), dtype: first.dtype)
+      uninitialized: Shape([length] + first.shape.dimensions.dropFirst()),
+      dtype: first.dtype
+    )
     var offset = 0
     for tensor in tensors {
       tensor.withBytes { bytes in
@@ -54,14 +57,17 @@ extension Tensor {
   public func columns(_ range: Range<Int>) -> Tensor {
     require(
       shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape.columns,
-      "columns: \(range) outside the last axis of \(shape)")
+      "columns: \(range) outside the last axis of \(shape)"
+    )
     let y = Tensor(uninitialized: shape.replacingColumns(with: range.count), dtype: dtype)
     let size = dtype.byteCount
     let (step, length) = (shape.columns * size, range.count * size)
     withKernel(shape.rows, grain: rowGrain(range.count), keeping: [self]) { rows in
       for row in rows {
         (y.unsafeBase + row * length).copyMemory(
-          from: unsafeBase + row * step + range.lowerBound * size, byteCount: length)
+          from: unsafeBase + row * step + range.lowerBound * size,
+          byteCount: length
+        )
       }
     }
     return y

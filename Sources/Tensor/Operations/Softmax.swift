@@ -28,15 +28,19 @@ extension Tensor {
     overRows("logSumExp", slm_log_sum_exp_f32, slm_log_sum_exp_f64, reduced: true)
   }
 
-  private typealias SingleKernel = @Sendable (
-    UnsafePointer<Float>?, Int64, Int64, UnsafeMutablePointer<Float>?
-  ) -> Void
-  private typealias DoubleKernel = @Sendable (
-    UnsafePointer<Double>?, Int64, Int64, UnsafeMutablePointer<Double>?
-  ) -> Void
+  private typealias SingleKernel =
+    @Sendable (
+      UnsafePointer<Float>?, Int64, Int64, UnsafeMutablePointer<Float>?
+    ) -> Void
+  private typealias DoubleKernel =
+    @Sendable (
+      UnsafePointer<Double>?, Int64, Int64, UnsafeMutablePointer<Double>?
+    ) -> Void
 
   private func overRows(
-    _ operation: StaticString, _ single: SingleKernel, _ double: DoubleKernel,
+    _ operation: StaticString,
+    _ single: SingleKernel,
+    _ double: DoubleKernel,
     reduced: Bool = false
   ) -> Tensor {
     requireReal(operation)
@@ -44,7 +48,9 @@ extension Tensor {
     require(shape.rank > 0 && columns > 0, "\(operation): \(shape) has empty rows")
     let resultColumns = reduced ? 1 : columns
     let y = Tensor(
-      uninitialized: reduced ? Shape(Array(shape.dimensions.dropLast())) : shape, dtype: dtype)
+      uninitialized: reduced ? Shape(Array(shape.dimensions.dropLast())) : shape,
+      dtype: dtype
+    )
     withKernel(shape.rows, grain: max(1, rowGrain(columns) / 4), keeping: [self]) { rows in
       let (count, first) = (Int64(rows.count), rows.lowerBound)
       if isSingle {

@@ -16,19 +16,24 @@ extension Tensor {
   public func multiplied(by weight: StoredMatrix, bias: Tensor? = nil) -> Tensor {
     require(
       shape.rank > 0 && shape.columns == weight.columns,
-      "multiplied: \(shape) by the transpose of [\(weight.rows), \(weight.columns)]")
+      "multiplied: \(shape) by the transpose of [\(weight.rows), \(weight.columns)]"
+    )
     require(
       bias.map { $0.shape == [weight.rows] && $0.dtype == dtype } ?? true,
-      "multiplied: bias is not [\(weight.rows)] of \(dtype)")
+      "multiplied: bias is not [\(weight.rows)] of \(dtype)"
+    )
     guard dtype == .float32 else {
       let product = matrixProduct(
-        reshaped([shape.rows, shape.columns]), weight.widened().converted(to: dtype),
+        reshaped([shape.rows, shape.columns]),
+        weight.widened().converted(to: dtype),
         secondTransposed: true
       ).reshaped(shape.replacingColumns(with: weight.rows))
       return bias.map { product + $0 } ?? product
     }
     let result = Tensor(
-      uninitialized: shape.replacingColumns(with: weight.rows), dtype: .float32)
+      uninitialized: shape.replacingColumns(with: weight.rows),
+      dtype: .float32
+    )
     weight.withKernelMatrix { matrix in
       var product = slm_product()
       product.rows = Int64(shape.rows)
@@ -60,18 +65,23 @@ private let fewRows = 15
 /// Runs a product whose description lacks only the packed panels.
 func multiply(_ description: slm_product, _ source: PanelSource) {
   guard description.rows > 0 && description.outputs > 0 else { return }
+  guard description.depth > 0 else { return fillWithoutDepth(description) }
   var product = description
   let matrix = product.weight.pointee
   if product.rows <= fewRows && !matrix.transposed && !product.accumulate
     && source.depthStep == 1 && source.scale == 1
   {
     let shared = Shared(product)
-    let grain = max(4, (1 << 17) / Int(product.depth * product.rows) / 4 * 4)
+    let grain = max(4, (1 << 15) / Int(product.depth * product.rows) / 4 * 4)
     parallelRanges((Int(product.outputs) + 3) / 4, grain: grain / 4) { range in
       withUnsafePointer(to: shared.pointer) {
         slm_product_rows(
-          $0, source.base, Int64(source.rowStep), Int64(4 * range.lowerBound),
-          min($0.pointee.outputs, Int64(4 * range.upperBound)))
+          $0,
+          source.base,
+          Int64(source.rowStep),
+          Int64(4 * range.lowerBound),
+          min($0.pointee.outputs, Int64(4 * range.upperBound))
+        )
       }
     }
     return
@@ -83,9 +93,16 @@ func multiply(_ description: slm_product, _ source: PanelSource) {
   let (out, fixed) = (Shared(panels), Shared(product))
   parallelRanges(panelCount) { range in
     slm_panels_pack(
-      source.base, Int64(source.rowStep), Int64(source.depthStep),
-      fixed.pointer.rows, fixed.pointer.depth, source.scale, Int64(range.lowerBound),
-      Int64(range.upperBound), out.pointer)
+      source.base,
+      Int64(source.rowStep),
+      Int64(source.depthStep),
+      fixed.pointer.rows,
+      fixed.pointer.depth,
+      source.scale,
+      Int64(range.lowerBound),
+      Int64(range.upperBound),
+      out.pointer
+    )
   }
   product.panels = UnsafePointer(panels)
   let ready = Shared(product)
@@ -93,9 +110,21 @@ func multiply(_ description: slm_product, _ source: PanelSource) {
   parallelRanges((Int(product.outputs) + outputs - 1) / outputs) { range in
     withUnsafePointer(to: ready.pointer) {
       slm_product_panels(
-        $0, Int64(outputs * range.lowerBound),
-        min($0.pointee.outputs, Int64(outputs * range.upperBound)))
+        $0,
+        Int64(outputs * range.lowerBound),
+        min($0.pointee.outputs, Int64(outputs * range.upperBound))
+      )
     }
   }
   withExtendedLifetime(packed) {}
+}
+
+/// Writes the product of matrices whose inner extent is 0: the bias, or zeros.
+private func fillWithoutDepth(_ product: slm_product) {
+  guard !product.accumulate else { return }
+  for row in 0..<Int(product.rows) {
+    for output in 0..<Int(product.outputs) {
+      product.y[row * Int(product.y_step) + output] = product.bias?[output] ?? 0
+    }
+  }
 }

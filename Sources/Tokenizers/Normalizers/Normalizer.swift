@@ -11,6 +11,21 @@ struct NormalizedText {
   /// `Metaspace` with the scheme `first` prepends only where this holds.
   var startsAtOrigin: Bool
 
+  /// More bytes than this come from a file that means harm, not from a text.
+  private static let byteLimit = 1 << 30
+
+  /// Throws if a normalizer has made too much of a text.
+  static func checkSize(_ count: Int) throws(TokenizerError) {
+    guard count <= byteLimit else {
+      throw TokenizerError(
+        .tooLarge,
+        at: .init(source: "", path: "normalizer"),
+        "the normalized text has more than \(byteLimit) bytes",
+        remedy: "encode it in parts"
+      )
+    }
+  }
+
   /// Keeps the scalars for which `keep` holds.
   mutating func filter(_ keep: (Unicode.Scalar) -> Bool) {
     var isFirst = true

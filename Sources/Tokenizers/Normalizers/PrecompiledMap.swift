@@ -37,6 +37,7 @@ struct PrecompiledMap: Normalizer {
     var result: [UInt8] = []
     result.reserveCapacity(text.bytes.count)
     for cluster in String(decoding: text.bytes, as: UTF8.self) {
+      try NormalizedText.checkSize(result.count)
       let bytes = Array(cluster.utf8)
       if bytes.count < 6, let range = replacement(for: bytes[...]) {
         result.append(contentsOf: replacements[range])
@@ -59,7 +60,8 @@ struct PrecompiledMap: Normalizer {
   /// Where the replacement of the shortest key that `text` starts with lies.
   private func replacement(for text: ArraySlice<UInt8>) -> Range<Int>? {
     var node = Int(Self.offset(units[0]))
-    for byte in text where byte != 0 {
+    for byte in text {
+      if byte == 0 { return nil }
       node ^= Int(byte)
       guard node < units.count else { return nil }
       let unit = units[node]

@@ -10,10 +10,11 @@ struct Replace: Normalizer {
     let bytes = text.bytes
     try bytes.withUnsafeBufferPointer { bytes throws(TokenizerError) in
       var position = 0
-      try pattern.forEachMatch(in: bytes, 0..<bytes.count) { start, end in
+      try pattern.forEachMatch(in: bytes, 0..<bytes.count) { start, end throws(TokenizerError) in
         result.append(contentsOf: bytes[position..<start])
         result.append(contentsOf: content)
         position = end
+        try NormalizedText.checkSize(result.count)
         // The content counts as the last character it replaces.
         if start == 0, end > 0, content.isEmpty || end > sequenceLength(bytes[0]) {
           startsAtOrigin = false

@@ -111,6 +111,13 @@ struct PostProcessor: Sendable {
         guard try sequence.required("id").string() == "A" else {
           throw sequence.failure(.invalidValue, "the template for one text uses a second one")
         }
+        guard !parts.contains(.text) else {
+          throw sequence.failure(
+            .unsupported,
+            "the template repeats the text",
+            remedy: "use a template with one text"
+          )
+        }
         parts.append(.text)
       } else if let token = try element["SpecialToken"] {
         let name = try token.required("id").string()
