@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Compares the release build with the programs and libraries whose formats and numbers it shares:
+# transformers, tokenizers, safetensors, gguf-py, compressed-tensors and llama.cpp.
+#
+#   Tests/Interop/run.sh [TEXT]        TEXT is what perplexity is measured on; the built-in one if not given
+#
+# Makes a Python environment in .build/interop the first time (several GB, llama.cpp is compiled).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+text=${1:-Sources/Datasets/Resources/evaluation.txt}
+work=.build/interop
+python=$work/venv/bin/python
+command=.build/release/slm-compress
+model=models/SmolLM2-135M-Instruct.Q4_1.gguf
+step() { echo "== $*"; }
+
+if [ ! -e $work/ready ]; then
+  step "Making a Python environment in $work"
+  mkdir -p $work
+  python3 -m venv $work/venv
+  $python -m pip install --quiet -r Tests/Interop/requirements.txt
+  touch $work/ready
+fi
+
+step "Files written by the tests, read by the reference readers"
+SLM_INTEROP_FOLDER=$PWD/$work/files swift test --disable-xctest -Xcc -O3 --filter InteropTests
+$python Tests/Interop/checkpoints_interop.py $work/files
+
+step "Token ids and decoded text"
+$python Tests/Interop/tokenizer_parity.py $command $model "$text"
+
+step "Logits of random models and of SmolLM2"
+rm -rf $work/float32
+$command convert $model $work/float32 --type float32 --quiet
+$python Tests/Interop/logits_parity.py $command $work/float32
+
+step "Quantized blocks"
+$command convert $model $work/f32.gguf --type f32 --overwrite --quiet
+for type in q8_0 q4_0 q4_1 q5_0 q5_1; do
+  $command convert $work/f32.gguf $work/$type.gguf --type $type --embedding $type --overwrite --quiet
+  $python Tests/Interop/gguf_tensors.py $work/$type.gguf $work/f32.gguf --round
+done
+
+step "A recipe's exports: logits in transformers, perplexity in llama.cpp"
+$command run recipes/demo.yaml --output $work/demo --quiet
+$python Tests/Interop/quantized_logits.py $command $work/demo/smollm2-135m-int8 $work/demo/smollm2-135m-int4
+$python Tests/Interop/llama_perplexity.py $command "$text" \
+  $work/f32.gguf $work/demo/smollm2-135m-q8_0.gguf $work/demo/smollm2-135m-q4_0.gguf
+
+step "Perplexity by windows in transformers"
+$python Tests/Interop/perplexity_parity.py $command $model "$text" --tokens 4096
+
+step "Everything agrees"
