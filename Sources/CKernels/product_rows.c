@@ -52,6 +52,16 @@ static float tail(const void *row, int type, const float *x, int64_t begin, int6
   return sum;
 }
 
+// Four streams of short rows are more than the processor's own prefetching follows; asking for
+// rows some 32 KiB ahead doubles what is read from memory in a second. An address beyond the
+// matrix does no harm.
+static inline void prefetch_rows(const struct slm_matrix *m, int64_t n) {
+  int64_t bytes = SLM_DOTS_TOGETHER * m->row_bytes, ahead = (32 << 10) / bytes;
+  ahead = ahead < 1 ? 1 : ahead > 4 ? 4 : ahead;
+  const char *rows = (const char *)m->data + n * m->row_bytes + ahead * bytes;
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows + b);
+}
+
 void slm_product_rows(
     const struct slm_product *p, const float *x, int64_t x_step, int64_t begin, int64_t end) {
   const struct slm_matrix *m = p->weight;
@@ -63,6 +73,7 @@ void slm_product_rows(
   float *scratch = slm_scratch((size_t)(SLM_DOTS_TOGETHER * row_floats) * sizeof(float));
   for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
     int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
+    prefetch_rows(m, n);
     const void *w[SLM_DOTS_TOGETHER];
     struct slm_codes codes = {.group = m->group};
     for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++) {

@@ -65,8 +65,14 @@ extension Tensor {
         parallelRanges(shape[1] * shape[2]) { rows in
           withUnsafePointer(to: shared.pointer) {
             slm_attention_rows_f64(
-              $0, doubles(query), keys.doubles(key), values.doubles(key), y.doubles(query),
-              Int64(rows.lowerBound), Int64(rows.upperBound))
+              $0,
+              doubles(query),
+              keys.doubles(key),
+              values.doubles(key),
+              y.doubles(query),
+              Int64(rows.lowerBound),
+              Int64(rows.upperBound)
+            )
           }
         }
       }

@@ -1,0 +1,134 @@
+internal import Checkpoints
+internal import Datasets
+public import Foundation
+package import Models
+public import Pipeline
+
+/// Measures what a recipe's `evaluation` asks for: perplexity and agreement on a text, and size.
+public struct TextEvaluator: ModelEvaluator {
+  /// Creates the evaluator.
+  public init() {}
+
+  /// Finds a context in which no prediction counts, fewer tokens than a window, and a text that
+  /// cannot be read.
+  public func check(_ settings: EvaluationSettings, paths: RecipePaths) -> [StageProblem] {
+    settings.problems(paths)
+  }
+
+  /// Measures the model before the first stage; if agreement is asked for, keeps its outputs.
+  public func measureBaseline(_ model: URL, _ context: EvaluationContext) throws -> ModelMeasurement
+  {
+    let loaded = try ModelLoader.load(model)
+    let evaluation = TextEvaluation(try context.text(for: loaded))
+    let progress = context.progress(evaluation, "baseline")
+    let result =
+      try context.settings.agreement
+      ? evaluation.measureReference(
+        loaded,
+        origin: model,
+        keepingOutputsIn: context.referenceFolder,
+        progress: progress
+      )
+      : evaluation.measure(loaded, progress: progress)
+    return try measurement(result, loaded, model, evaluation.text)
+  }
+
+  /// Measures a model and, if agreement is asked for, compares it with the baseline.
+  public func measure(_ model: URL, _ context: EvaluationContext) throws -> ModelMeasurement {
+    let loaded = try ModelLoader.load(model)
+    let evaluation = TextEvaluation(try context.text(for: loaded))
+    let reference =
+      context.settings.agreement
+      ? try ReferenceOutputs(keptIn: context.referenceFolder, for: evaluation.text) : nil
+    let result = try evaluation.measure(
+      loaded,
+      against: reference,
+      progress: context.progress(evaluation, "evaluation")
+    )
+    return try measurement(result, loaded, model, evaluation.text)
+  }
+
+  private func measurement(
+    _ result: TextEvaluation.Result,
+    _ model: LanguageModel,
+    _ url: URL,
+    _ text: EvaluationText
+  ) throws -> ModelMeasurement {
+    let tensors = try CheckpointFolder(url.path).open()
+    let size = try ModelSize(of: tensors, parameterCount: model.parameterCount)
+    var values = result.metrics
+    values["size_bytes"] = Double(size.byteCount)
+    values["bits_per_weight"] = size.bitsPerWeight
+    values["parameters"] = Double(size.parameterCount)
+    return ModelMeasurement(values, warnings: text.warnings(for: model))
+  }
+}
+
+extension EvaluationContext {
+  /// The text of the settings as a model's own tokenizer reads it.
+  fileprivate func text(for model: LanguageModel) throws -> EvaluationText {
+    try EvaluationText(
+      TextSource(settings.perplexity, paths),
+      tokenizer: model.tokenizer(),
+      kind: settings.protocol,
+      context: settings.context,
+      limit: settings.tokens
+    )
+  }
+
+  fileprivate func progress(
+    _ evaluation: TextEvaluation,
+    _ title: String
+  ) -> (Int, ProgressRate) -> Void {
+    let total = evaluation.text.windows.tokens.count
+    return { done, rate in
+      progress(done, of: total, unit: "tokens", "\(title), \(rate)")
+    }
+  }
+}
+
+extension EvaluationSettings {
+  /// What keeps a window from having a counted prediction, or the text from having a window.
+  var windowProblems: [StageProblem] {
+    var problems: [StageProblem] = []
+    if self.protocol == .llamaCPP && context < 3 {
+      problems.append(
+        StageProblem("`llama.cpp` needs a context of at least 3 tokens", option: "context")
+      )
+    }
+    if let tokens, tokens < context {
+      problems.append(
+        StageProblem("\(tokens) tokens do not fill one window of \(context)", option: "tokens")
+      )
+    }
+    return problems
+  }
+
+  /// What would stop a measurement, found without reading a model.
+  func problems(_ paths: RecipePaths) -> [StageProblem] {
+    var problems = windowProblems
+    do {
+      _ = try TextSource(perplexity, paths).read()
+    } catch {
+      problems.append(StageProblem(error.description, option: "perplexity"))
+    }
+    return problems
+  }
+}
+
+extension EvaluationText {
+  /// What the reader of a measurement should know.
+  package func warnings(for model: LanguageModel) -> [String] {
+    let trained = model.configuration.contextLength
+    var warnings: [String] = []
+    if windows.length > trained {
+      warnings.append(
+        "windows of \(windows.length) tokens are longer than the \(trained) the model was made for"
+      )
+    }
+    if windows.count == 1 && kind == .windows {
+      warnings.append("one window gives no standard error; use a longer text")
+    }
+    return warnings
+  }
+}

@@ -1,0 +1,51 @@
+internal import Models
+
+extension CompressedTensorsFormat {
+  /// The section `quantization_config` of config.json.
+  ///
+  /// If all layers of the blocks are quantized alike and nothing else is, the section names the
+  /// class `Linear`, as the library's own recipes do; else it lists the names.
+  func quantizationConfiguration(_ model: LanguageModel) -> JSONValue {
+    var names: [GroupFormat: [String]] = [:]
+    var ignored: [String] = []
+    for linear in model.matrices {
+      if case .groups(let format) = linear.format {
+        names[format, default: []].append(linear.name)
+      } else if linear !== model.embedding {
+        ignored.append(linear.name)
+      }
+    }
+    // A tied head is a module of its own in transformers.
+    if model.untiedHead == nil { ignored.append("lm_head") }
+    let isUniform =
+      names.count == 1 && !model.embedding.format.isGrouped
+      && model.linears.allSatisfy(\.format.isGrouped)
+    let ordered = names.sorted { ($0.value.first ?? "") < ($1.value.first ?? "") }
+    var groups: [String: JSONValue] = [:]
+    for (index, group) in ordered.enumerated() {
+      let targets = isUniform ? ["Linear"] : group.value
+      groups["group_\(index)"] = .object([
+        "targets": .array(targets.map { .string($0) }), "weights": weights(group.key),
+        "input_activations": .null, "output_activations": .null,
+        "format": .string(layout.rawValue),
+      ])
+    }
+    return .object([
+      "quant_method": .string("compressed-tensors"), "format": .string(layout.rawValue),
+      "quantization_status": .string("compressed"), "config_groups": .object(groups),
+      "ignore": .array(ignored.map { .string($0) }), "kv_cache_scheme": .null,
+      "global_compression_ratio": .null, "version": .string("0.17.0"),
+    ])
+  }
+
+  private func weights(_ format: GroupFormat) -> JSONValue {
+    .object([
+      "num_bits": .integer(format.bits), "type": .string("int"),
+      "symmetric": .bool(format.zero == .symmetric),
+      "strategy": .string(format.groupSize == nil ? "channel" : "group"),
+      "group_size": format.groupSize.map { .integer($0) } ?? .null, "dynamic": .bool(false),
+      "actorder": .null, "block_structure": .null, "observer": .string("memoryless_minmax"),
+      "observer_kwargs": .object([:]),
+    ])
+  }
+}

@@ -1,0 +1,59 @@
+public import Pipeline
+
+/// The options of `export.compressed_tensors`.
+public struct CompressedTensorsExportOptions: StageOptions {
+  /// The folder.
+  public var path = ExportPath("")
+  /// How codes are stored.
+  public var layout = CompressedLayout.packQuantized
+  /// The type of the tensors that are not quantized.
+  public var type: ElementType?
+  /// The most bytes of tensors in one file.
+  public var maxShardSize = ByteSize(5_000_000_000)
+
+  /// Creates the default options.
+  public init() {}
+
+  /// The options.
+  public static var fields: [Field<CompressedTensorsExportOptions>] {
+    [
+      .required("path", \.path, "The folder to write."),
+      .field("layout", \.layout, "How codes are stored."),
+      .field(
+        "type",
+        \.type,
+        "The type of the tensors that are not quantized; by default the type they have."
+      ),
+      .field("max_shard_size", \.maxShardSize, "The most bytes of tensors in one file."),
+    ]
+  }
+}
+
+/// `export.compressed_tensors`: writes a folder with quantized weights that transformers and vLLM
+/// open.
+public struct CompressedTensorsExportStage: ExportStage {
+  /// `export.compressed_tensors`.
+  public static let kind = "export.compressed_tensors"
+  /// What the stage does.
+  public static let summary =
+    "Writes a Hugging Face folder with integer codes in the format of compressed-tensors."
+  /// A line of a recipe.
+  public static let example = "export.compressed_tensors: { path: model-w4, type: bfloat16 }"
+
+  private let options: CompressedTensorsExportOptions
+
+  /// Creates the stage.
+  public init(_ options: CompressedTensorsExportOptions) { self.options = options }
+
+  /// The folder.
+  public var exportPath: String? { options.path.path }
+
+  /// The format with the stage's options.
+  public var format: CompressedTensorsFormat {
+    CompressedTensorsFormat(
+      layout: options.layout,
+      type: options.type,
+      maximumShardByteCount: options.maxShardSize.byteCount
+    )
+  }
+}

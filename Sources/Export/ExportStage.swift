@@ -1,0 +1,68 @@
+public import Foundation
+public import Models
+public import Pipeline
+
+/// A stage that writes the model in a format.
+///
+/// What a stage of this kind adds to its format are the options of a recipe.
+public protocol ExportStage: Stage {
+  /// The format's type.
+  associatedtype Format: ExportFormat
+  /// The format with the stage's options.
+  var format: Format { get }
+}
+
+extension ExportStage {
+  /// The model that later stages read stays the same.
+  public static var effect: StageEffect { .exports }
+
+  /// What the format cannot hold.
+  public func check(_ promise: inout ModelPromise) -> [StageProblem] {
+    format.plan(promise).problems
+  }
+
+  /// The size of the export, exact but for headers and vocabulary.
+  public func plan(_ promise: ModelPromise) -> StagePlan {
+    let plan = format.plan(promise)
+    let weights = Double(max(1, promise.parameterCount))
+    return StagePlan(
+      outputByteCount: plan.byteCount,
+      bitsPerWeight: Double(plan.byteCount) * 8 / weights,
+      seconds: Double(promise.byteCount + plan.byteCount) * 1e-9,
+      notes: plan.notes
+    )
+  }
+
+  /// Writes the model to the place the context offers.
+  public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    let summary = try format.write(model, to: context.exportURL) { done, total in
+      context.progress(done, of: total, unit: "sections")
+    }
+    var metrics = [
+      "file_bytes": Double(summary.fileByteCount), "tensor_bytes": Double(summary.tensorByteCount),
+      "tensors": Double(summary.tensorCount),
+      "bits_per_weight": summary.bitsPerWeight(parameterCount: model.parameterCount),
+    ]
+    var layers: [StageReport.Layer] = []
+    if let error = summary.largestError {
+      metrics["largest_error"] = error.value
+      layers.append(
+        StageReport.Layer(
+          error.name,
+          ["largest_error": error.value],
+          note: "the largest change by the export"
+        )
+      )
+    }
+    return StageReport(metrics: metrics, layers: layers)
+  }
+
+  /// Compares every tensor of the export with the model.
+  public func verify(
+    _ export: URL,
+    against model: LanguageModel,
+    _ context: StageContext
+  ) throws {
+    try format.verify(export, against: model)
+  }
+}

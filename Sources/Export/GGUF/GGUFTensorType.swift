@@ -1,0 +1,86 @@
+internal import Checkpoints
+internal import Models
+public import Pipeline
+internal import Tensor
+
+/// The type that the matrices of a GGUF file have.
+public enum GGUFTensorType: String, RecipeChoice {
+  case f32, f16, bf16
+  // Named as the formats are.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q8_0, q4_0, q4_1, q5_0, q5_1
+  case lossless
+
+  /// What the choice means.
+  public var summary: String {
+    switch self {
+    case .f32: "32 bits"
+    case .f16: "16 bits, half precision"
+    case .bf16: "16 bits with the range of `f32`"
+    case .q8_0: "8 bits with a scale for 32 weights: 8.5 bits a weight"
+    case .q4_0: "4 bits with a scale for 32 weights: 4.5 bits a weight"
+    case .q4_1: "4 bits with a scale and an offset for 32 weights: 5 bits a weight"
+    case .q5_0: "5 bits with a scale for 32 weights: 5.5 bits a weight"
+    case .q5_1: "5 bits with a scale and an offset for 32 weights: 6 bits a weight"
+    case .lossless: "for each matrix the smallest type that holds it exactly"
+    }
+  }
+
+  /// What a file stores; nil for ``lossless``.
+  var encoding: TensorEncoding? {
+    switch self {
+    case .f32: .elements(.float32)
+    case .f16: .elements(.float16)
+    case .bf16: .elements(.bfloat16)
+    case .q8_0: .blocks(.q8_0)
+    case .q4_0: .blocks(.q4_0)
+    case .q4_1: .blocks(.q4_1)
+    case .q5_0: .blocks(.q5_0)
+    case .q5_1: .blocks(.q5_1)
+    case .lossless: nil
+    }
+  }
+}
+
+extension TensorEncoding {
+  /// The smallest encoding of a GGUF file that holds a matrix exactly.
+  static func lossless(_ format: WeightFormat, columns: Int) -> TensorEncoding {
+    switch format {
+    case .elements(let dtype):
+      return [.float32, .float16, .bfloat16].contains(dtype)
+        ? .elements(dtype) : .elements(.float32)
+    case .blocks(let format): return .blocks(format)
+    case .groups(let groups):
+      let candidates: [BlockFormat] = [.q4_0, .q4_1, .q5_0, .q5_1, .q8_0]
+      let fitting = candidates.first {
+        $0.objection(to: groups) == nil && columns % $0.blockLength == 0
+      }
+      return fitting.map { .blocks($0) } ?? .elements(.float32)
+    }
+  }
+
+  /// `general.file_type` of a file whose matrices are mostly of this encoding, by the numbers of
+  /// llama.cpp's `llama_ftype`.
+  var fileType: UInt32 {
+    switch self {
+    case .elements(.float16): 1
+    case .elements(.bfloat16): 32
+    case .elements, .unsupported: 0
+    case .blocks(let format):
+      switch format {
+      case .q4_0: 2
+      case .q4_1: 3
+      case .q8_0: 7
+      case .q5_0: 8
+      case .q5_1: 9
+      case .q2_K: 10
+      case .q3_K: 12
+      case .q4_K: 15
+      case .q5_K: 17
+      case .q6_K: 18
+      case .iq4_NL: 25
+      case .iq4_XS: 30
+      }
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import Models
+
+/// A model, the stages it goes through, how the results are measured, and what they must reach.
+public struct Recipe: OptionGroup {
+  /// What the run directory is called; empty for the recipe file's name.
+  public var name = ""
+  /// The model to start from.
+  public var model = ModelPath("")
+  /// Where all randomness starts.
+  public var seed: UInt64 = 0
+  /// How results are measured; nil to measure sizes only.
+  public var evaluation: EvaluationSettings?
+  /// What is done, in order.
+  public var stages: [RecipeStage] = []
+  /// What the results must reach.
+  public var gates = GateList()
+
+  /// Creates an empty recipe.
+  public init() {}
+
+  /// The keys of a recipe.
+  public static var fields: [Field<Recipe>] {
+    [
+      .field(
+        "name",
+        \.name,
+        condition: "must be letters, digits, `-`, `_` and `.`",
+        isFolderName,
+        "Name of the run, and of its directory. By default that of the recipe's file."
+      ),
+      .required(
+        "model",
+        \.model,
+        "The model to start from: a folder in Hugging Face's layout, a GGUF file, or the name of a "
+          + "model in the local hub cache."
+      ),
+      .field(
+        "seed",
+        \.seed,
+        "Where all randomness starts; the same seed gives the same bytes."
+      ),
+      .field(
+        "evaluation",
+        \.evaluation,
+        "What is measured on the model as it was, after every stage that changes it, and on every "
+          + "exported file. Without it only sizes are reported."
+      ),
+      .field("stages", \.stages, "What is done, in order: a list of stages with their options."),
+      .field(
+        "gates",
+        \.gates,
+        "Bounds on what is reported, by metric. A run that misses one exits with status 3."
+      ),
+    ]
+  }
+
+  @Sendable
+  private static func isFolderName(_ name: String) -> Bool {
+    !name.hasPrefix(".") && name.count <= 100
+      && name.unicodeScalars.allSatisfy {
+        $0.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains($0)
+      }
+  }
+
+  /// Finds exports that write to one place, and gates that nothing can answer.
+  public func problems() -> [StageProblem] {
+    if stages.isEmpty { return [StageProblem("the recipe has no stages", option: "stages")] }
+    return exportProblems + gateProblems
+  }
+
+  private var exportProblems: [StageProblem] {
+    var problems: [StageProblem] = []
+    for (index, stage) in stages.enumerated() {
+      guard let path = stage.stage.exportPath else { continue }
+      for (other, earlier) in stages[..<index].enumerated() {
+        guard let taken = earlier.stage.exportPath else { continue }
+        if path == taken || path.hasPrefix(taken + "/") || taken.hasPrefix(path + "/") {
+          problems.append(
+            StageProblem(
+              "`\(path)` is where stage \(other) (\(earlier.kind)) writes already",
+              option: "stages.\(index).path"
+            )
+          )
+        }
+      }
+      if Self.reservedNames.contains(path.prefix { $0 != "/" }.lowercased())
+        || path.first?.isNumber ?? false && path.wholeMatch(of: /[0-9]+-[a-z0-9_.]+(\/.*)?/) != nil
+          && stages.contains(where: { path.hasSuffix($0.kind) })
+      {
+        problems.append(
+          StageProblem(
+            "`\(path)` is a name the run directory uses itself",
+            option: "stages.\(index).path"
+          )
+        )
+      }
+    }
+    return problems
+  }
+
+  static let reservedNames: Set<String> = [
+    "recipe.yaml", "recipe.resolved.yaml", "environment.json", "report.json", "report.md",
+    "report.html", "report.xml", "log.txt", "run.lock", "00-baseline",
+  ]
+
+  private var gateProblems: [StageProblem] {
+    let names = gateTargets
+    var problems: [StageProblem] = []
+    for gate in gates.gates {
+      if gate.metric.source != .run, evaluation == nil {
+        problems.append(
+          StageProblem(
+            "`\(gate.metric.name)` is measured only if the recipe has an `evaluation`",
+            option: gate.path
+          )
+        )
+      } else if gate.metric.source == .agreement, !(evaluation?.agreement ?? false) {
+        problems.append(
+          StageProblem(
+            "`\(gate.metric.name)` is measured only with `agreement: true`",
+            option: gate.path
+          )
+        )
+      }
+      if let target = gate.bound.of, names.filter({ $0.name == target }).count != 1 {
+        let count = names.filter { $0.name == target }.count
+        let hint = Wording.didYouMean(target, names.map(\.name), orList: "there are")
+        problems.append(
+          StageProblem(
+            count == 0
+              ? "no export or stage is called `\(target)`\(hint)"
+              : "\(count) stages are called `\(target)`; name one by its number and kind, such as "
+                + "`\(names.first { $0.name.hasSuffix("-\(target)") }?.name ?? "")`",
+            option: gate.path + ".of"
+          )
+        )
+      }
+    }
+    return problems
+  }
+
+  /// What a gate can be of: the path of an export, the kind of a stage, or its number and kind.
+  var gateTargets: [(name: String, stage: Int)] {
+    var targets: [(name: String, stage: Int)] = []
+    for (index, stage) in stages.enumerated() {
+      if let path = stage.stage.exportPath { targets.append((path, index)) }
+      targets.append((stage.kind, index))
+      targets.append((Self.folderName(index, stage.kind), index))
+    }
+    return targets
+  }
+
+  /// The name of a stage's folder in the run directory, such as `02-quantize.gptq`.
+  static func folderName(_ index: Int, _ kind: String) -> String {
+    (index < 9 ? "0" : "") + "\(index + 1)-\(kind)"
+  }
+
+  /// The recipe as YAML with every option written out; reads back to an equal recipe.
+  public var resolvedText: String { RecipePrinter.block(recipeNode) }
+}

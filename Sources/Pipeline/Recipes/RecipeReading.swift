@@ -1,0 +1,70 @@
+/// What is gathered while a recipe is read: problems, places of keys, and the files it names.
+public struct RecipeReading: Sendable {
+  /// The problems found so far.
+  public private(set) var problems: [RecipeProblem] = []
+  /// The keys and indices that lead to the value being read, such as `stages`, `0`, `bits`.
+  private(set) var path: [String] = []
+  /// Where each value stands, by its dotted path.
+  private(set) var positions: [String: SourcePosition] = [:]
+  /// The files and folders the recipe names, with the dotted path and the place of the option.
+  private(set) var inputs: [(key: String, path: String, position: SourcePosition?)] = []
+  /// The stages and metrics that the recipe can name.
+  let registry: StageRegistry
+
+  /// Creates an empty reading.
+  public init(registry: StageRegistry = StageRegistry(stages: [])) { self.registry = registry }
+
+  /// Notes a problem at a node.
+  public mutating func problem(_ message: String, at node: RecipeNode) {
+    problems.append(RecipeProblem(message, at: node.position))
+  }
+
+  /// Notes a problem at a place.
+  public mutating func problem(_ message: String, at position: SourcePosition?) {
+    problems.append(RecipeProblem(message, at: position))
+  }
+
+  /// Notes that a node is not what its key asks for, and returns nil for the reader to return.
+  public mutating func expected<Value>(_ what: String, _ node: RecipeNode) -> Value? {
+    let key = path.last { Int($0) == nil } ?? "the recipe"
+    problem("\(key) must be \(what), not \(node.shortDescription)", at: node)
+    return nil
+  }
+
+  /// Notes that a file or folder must exist before the recipe can run.
+  public mutating func input(_ path: String, at node: RecipeNode) {
+    inputs.append((self.path.joined(separator: "."), path, node.position))
+  }
+
+  /// Reads the value under a key or at an index, remembering where it stands.
+  public mutating func read<Value: RecipeValue>(
+    _ type: Value.Type,
+    _ node: RecipeNode,
+    under key: String
+  ) -> Value? {
+    descend(key, node) { $0.readHere(type, node) }
+  }
+
+  mutating func descend<Result>(
+    _ key: String,
+    _ node: RecipeNode,
+    _ body: (inout RecipeReading) -> Result
+  ) -> Result {
+    path.append(key)
+    defer { path.removeLast() }
+    positions[path.joined(separator: ".")] = node.position
+    return body(&self)
+  }
+
+  mutating func readHere<Value: RecipeValue>(_ type: Value.Type, _ node: RecipeNode) -> Value? {
+    Value.read(node, &self)
+  }
+}
+
+extension RecipeNode {
+  /// The node as a message quotes it: a short value itself, else its kind.
+  var shortDescription: String {
+    guard case .scalar(let text, _) = content, !isNothing else { return kindName }
+    return text.count <= 40 && !text.contains("\n") ? "`\(text)`" : kindName
+  }
+}

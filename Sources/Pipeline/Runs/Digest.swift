@@ -1,0 +1,60 @@
+import Crypto
+import Foundation
+
+/// SHA-256 digests of options, files and folders, in hexadecimal.
+enum Digest {
+  /// The digest of texts; where one ends and the next begins counts.
+  static func of(_ parts: [String]) -> String {
+    var hash = SHA256()
+    for part in parts {
+      hash.update(data: Data("\(part.utf8.count):".utf8))
+      hash.update(data: Data(part.utf8))
+    }
+    return text(hash.finalize())
+  }
+
+  /// The digest of a file's bytes, or of the names and bytes of all files in a folder.
+  static func of(contents url: URL) throws -> String {
+    guard FileTree.isFolder(url) else { return text(try hash(file: url)) }
+    var hash = SHA256()
+    for name in try FileTree.files(in: url) {
+      hash.update(data: Data("\(name.utf8.count):\(name)".utf8))
+      hash.update(data: Data(text(try self.hash(file: url.appending(path: name))).utf8))
+    }
+    return text(hash.finalize())
+  }
+
+  /// The digest of what a model is read from: a file, or a folder's weights and descriptions.
+  ///
+  /// Everything is read, as a digest of sizes and times would take a changed checkpoint for the
+  /// old one or a copied checkpoint for another. Other files that lie in a folder, such as the
+  /// same weights in other formats, do not count.
+  static func of(model url: URL) throws -> String {
+    guard FileTree.isFolder(url) else { return try of(contents: url) }
+    let suffixes = ["safetensors", "gguf", "json", "jinja", "txt", "model"]
+    var parts: [String] = []
+    for name in FileTree.names(in: url) where suffixes.contains(where: name.hasSuffix) {
+      let file = url.appending(path: name)
+      guard !FileTree.isFolder(file) else { continue }
+      parts += [name, text(try hash(file: file))]
+    }
+    return of(parts)
+  }
+
+  /// The digest of a file or folder that an option names; empty if it is not there.
+  static func of(input url: URL) -> String { (try? of(model: url)) ?? "" }
+
+  private static func hash(file: URL) throws -> SHA256.Digest {
+    let handle = try FileHandle(forReadingFrom: file)
+    defer { try? handle.close() }
+    var hash = SHA256()
+    while let bytes = try handle.read(upToCount: 4 << 20), !bytes.isEmpty {
+      hash.update(data: bytes)
+    }
+    return hash.finalize()
+  }
+
+  private static func text(_ digest: SHA256.Digest) -> String {
+    digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+
+/// Files and folders of a run: listing, measuring, replacing.
+enum FileTree {
+  static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
+
+  static func isFolder(_ url: URL) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
+      && isFolder.boolValue
+  }
+
+  static func create(_ folder: URL) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  }
+
+  static func remove(_ url: URL) throws {
+    // A dangling link is there too, although nothing exists behind it.
+    guard exists(url) || (try? url.checkResourceIsReachable()) == true else { return }
+    try FileManager.default.removeItem(at: url)
+  }
+
+  /// The names in a folder, sorted.
+  static func names(in folder: URL) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
+  }
+
+  /// The paths of all files in a folder, relative to it and sorted; links to files count.
+  static func files(in folder: URL) throws -> [String] {
+    var found: [String] = []
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+      let url = folder.appending(path: name)
+      if isFolder(url) {
+        found += try files(in: url).map { "\(name)/\($0)" }
+      } else {
+        found.append(name)
+      }
+    }
+    return found.sorted()
+  }
+
+  /// The size of a file in bytes, links followed; 0 if there is none.
+  static func byteCount(of file: URL) -> Int {
+    let values = try? file.resolvingSymlinksInPath().resourceValues(forKeys: [.fileSizeKey])
+    return values?.fileSize ?? 0
+  }
+
+  /// The size of a model in bytes: the file's, or that of a folder's weight files.
+  ///
+  /// Tokenizers and configurations are left out, as the original has them too and formats that
+  /// are folders would compare badly with those that are files. A folder that holds no file of a
+  /// known weight format counts as a whole.
+  static func modelByteCount(of url: URL) -> Int {
+    guard isFolder(url) else { return byteCount(of: url) }
+    let files = (try? self.files(in: url)) ?? []
+    let weights = files.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
+    return (weights.isEmpty ? files : weights).reduce(0) {
+      $0 + byteCount(of: url.appending(path: $1))
+    }
+  }
+
+  /// Puts a file or folder in the place of another, which is moved aside first: a folder cannot be
+  /// renamed onto one that is not empty.
+  static func replace(_ target: URL, with new: URL, aside: URL) throws {
+    if exists(target) {
+      try remove(aside)
+      try FileManager.default.moveItem(at: target, to: aside)
+    }
+    try FileManager.default.moveItem(at: new, to: target)
+    try remove(aside)
+  }
+
+  /// Writes a value as JSON under a temporary name and renames the file when complete.
+  static func write(_ value: some Encodable, to url: URL) throws {
+    try RunReport.encoder.encode(value).write(to: url, options: .atomic)
+  }
+
+  /// Reads a value from JSON; nil if there is no such file or it holds something else.
+  static func read<Value: Decodable>(_ type: Value.Type, from url: URL) -> Value? {
+    guard let data = try? Data(contentsOf: url) else { return nil }
+    return try? RunReport.decoder.decode(type, from: data)
+  }
+}

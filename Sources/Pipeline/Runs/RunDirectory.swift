@@ -1,0 +1,51 @@
+public import Foundation
+
+/// The files of a run.
+///
+///     runs/smollm2-int4/
+///       recipe.yaml  recipe.resolved.yaml  environment.json  log.txt
+///       report.json  report.md  report.html  report.xml
+///       00-baseline/       measurement.json  reference/
+///       01-prune.wanda/    checkpoint/  done.json  measurement.json
+///       02-export.gguf/    done.json  measurement.json
+///       smollm2-q4_0.gguf
+///
+/// A stage works in `NN-kind.partial`, which gets its final name when the stage is complete.
+public struct RunDirectory: Sendable {
+  /// The folder.
+  public let url: URL
+
+  /// Names a run directory; nothing is created.
+  public init(_ url: URL) { self.url = url }
+
+  var lockFile: URL { url.appending(path: "run.lock") }
+  var logFile: URL { url.appending(path: "log.txt") }
+  /// The folder of the baseline's measurement and outputs.
+  var baseline: URL { url.appending(path: "00-baseline") }
+  /// report.json.
+  public var reportFile: URL { url.appending(path: "report.json") }
+
+  /// The folder of a stage.
+  func folder(_ index: Int, _ kind: String) -> URL {
+    url.appending(path: Recipe.folderName(index, kind))
+  }
+
+  /// Where a stage works until it is complete.
+  func workingFolder(_ index: Int, _ kind: String) -> URL {
+    url.appending(path: Recipe.folderName(index, kind) + ".partial")
+  }
+
+  /// Folders of stages at an index, or beyond the last one, that are not `kept`.
+  func staleFolders(_ isStale: (_ index: Int) -> Bool, except kept: Set<String>) -> [URL] {
+    FileTree.names(in: url).filter { name in
+      guard !kept.contains(name), let match = name.wholeMatch(of: /([0-9]{2,4})-[^\/]+/),
+        let number = Int(match.1), number > 0, isStale(number - 1)
+      else { return false }
+      // Only what a run has written is ever removed.
+      let folder = url.appending(path: name)
+      return name.hasSuffix(".partial")
+        ? FileTree.exists(folder.appending(path: "key"))
+        : FileTree.exists(folder.appending(path: "done.json"))
+    }.map { url.appending(path: $0) }
+  }
+}

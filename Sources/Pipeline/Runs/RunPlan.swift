@@ -1,0 +1,84 @@
+import Models
+
+/// What a run will do, from headers only.
+public struct RunPlan: Sendable {
+  /// A stage of the plan.
+  public struct Row: Sendable {
+    /// The stage's number and kind, such as `02-quantize.gptq`.
+    public let title: String
+    /// What the stage leaves behind.
+    public let effect: StageEffect
+    /// What the stage is expected to do and need.
+    public let plan: StagePlan
+  }
+
+  /// The model before the first stage.
+  public let model: ModelPromise
+  /// The stages.
+  public let rows: [Row]
+  /// About how long a measurement of the model takes, in seconds; nil if unknown or if nothing is
+  /// measured.
+  public let evaluationSeconds: Double?
+  /// How many measurements there are, the baseline's included.
+  public let evaluationCount: Int
+
+  /// About how long everything takes, in seconds; nil if a stage does not say.
+  public var totalSeconds: Double? {
+    let stages = rows.map(\.plan.seconds)
+    guard stages.allSatisfy({ $0 != nil }), evaluationCount == 0 || evaluationSeconds != nil else {
+      return nil
+    }
+    return stages.reduce(0) { $0 + ($1 ?? 0) }
+      + (evaluationSeconds ?? 0) * Double(evaluationCount)
+  }
+}
+
+extension RecipeFile {
+  /// Checks everything that can be checked before anything runs, and plans the run.
+  ///
+  /// Only headers are read. Every stage is checked against what the stages before it promise.
+  ///
+  /// - Parameter evaluator: What will measure; nil if nothing can.
+  /// - Returns: The plan.
+  /// - Throws: ``RecipeProblems`` with everything that is wrong.
+  public func plan(evaluator: (any ModelEvaluator)?) throws(RecipeProblems) -> RunPlan {
+    var problems = missingInputs()
+    if let settings = recipe.evaluation, let evaluator {
+      problems += evaluator.check(settings, paths: paths).map { problem($0, under: "evaluation") }
+    }
+    let promise: ModelPromise
+    do {
+      promise = ModelPromise(try recipe.model.load(paths).outline)
+    } catch {
+      let problem = StageProblem("the model cannot be opened: \(RunError.text(error))")
+      throw RecipeProblems(problems + [self.problem(problem, under: "model")])
+    }
+    var current = promise
+    var rows: [RunPlan.Row] = []
+    for (index, stage) in recipe.stages.enumerated() {
+      let before = current
+      let found = stage.stage.check(&current)
+      problems += found.map { problem($0, under: "stages.\(index)") }
+      // A stage that cannot run cannot plan either.
+      guard found.isEmpty else { continue }
+      var plan = stage.stage.plan(before)
+      if stage.effect == .changesModel {
+        plan.outputByteCount = plan.outputByteCount ?? current.byteCount
+        plan.bitsPerWeight = plan.bitsPerWeight ?? current.bitsPerWeight
+      }
+      let title = Recipe.folderName(index, stage.kind)
+      rows.append(RunPlan.Row(title: title, effect: stage.effect, plan: plan))
+    }
+    guard problems.isEmpty else { throw RecipeProblems(problems) }
+    let isMeasured = evaluator != nil && recipe.evaluation != nil
+    let measured = rows.filter { $0.effect != .measures }.count + 1
+    return RunPlan(
+      model: promise,
+      rows: rows,
+      evaluationSeconds: recipe.evaluation.flatMap {
+        evaluator?.estimatedSeconds($0, promise, paths: paths)
+      },
+      evaluationCount: isMeasured ? measured : 0
+    )
+  }
+}

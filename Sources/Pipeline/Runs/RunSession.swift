@@ -1,0 +1,226 @@
+import Foundation
+import Models
+
+/// One run of a recipe, from the baseline to the report.
+struct RunSession {
+  let runner: PipelineRunner
+  let log: RunLog
+  var file: RecipeFile { runner.file }
+  var recipe: Recipe { runner.file.recipe }
+  var directory: RunDirectory { runner.directory }
+
+  /// The checkpoint that the next stage reads.
+  var modelFolder: URL
+  /// The digest of everything that decided that checkpoint.
+  var modelKey: String
+  private var entries: [RunReport.Entry] = []
+
+  init(runner: PipelineRunner, log: RunLog) {
+    self.runner = runner
+    self.log = log
+    modelFolder = runner.directory.url
+    modelKey = ""
+  }
+
+  mutating func run() throws -> RunReport {
+    let model = try openBaseline()
+    for index in recipe.stages.indices { try runStage(index) }
+    removeStale()
+    return report(model)
+  }
+
+  // MARK: - Baseline
+
+  private mutating func openBaseline() throws -> RunReport.ModelDescription {
+    let model = try recipe.model.load(file.paths)
+    modelFolder = model.companions.origin
+    modelKey = Digest.of(["model", try Digest.of(model: modelFolder)])
+    let promise = ModelPromise(model.outline)
+    var entry = RunReport.Entry(
+      subject: .baseline,
+      title: "baseline",
+      path: recipe.model.text,
+      numbers: [
+        "size_bytes": Double(FileTree.modelByteCount(of: modelFolder)),
+        "bits_per_weight": promise.bitsPerWeight,
+      ]
+    )
+    try measure(&entry, modelFolder, in: directory.baseline, key: modelKey, position: 0)
+    entries.append(entry)
+    return RunReport.ModelDescription(
+      source: recipe.model.text,
+      parameters: promise.configuration.parameterCount,
+      layers: promise.configuration.layerCount
+    )
+  }
+
+  // MARK: - Stages
+
+  private mutating func runStage(_ index: Int) throws {
+    let stage = recipe.stages[index]
+    let title = Recipe.folderName(index, stage.kind)
+    let folder = directory.folder(index, stage.kind)
+    let key = self.key(index)
+    let work = StageWork(session: self, index: index, key: key)
+    let record: StageRecord
+    if let finished = work.finishedRecord() {
+      record = finished
+      log.receive(
+        .skipped(index: position(index), count: workCount, title: title, reason: "done already")
+      )
+    } else {
+      try removeOthers(at: index, keeping: title)
+      log.receive(.began(index: position(index), count: workCount, title: title))
+      do {
+        record = try work.run()
+      } catch {
+        throw RunError(error, during: title)
+      }
+      log.receive(.ended(title: title, seconds: record.wallSeconds, result: record.summary))
+    }
+    var entry = record.entry(title: title, stage: stage, folder: title)
+    if stage.effect == .changesModel {
+      modelFolder = folder.appending(path: "checkpoint")
+      modelKey = key
+    }
+    if stage.effect != .measures {
+      let subject = record.export.map { directory.url.appending(path: $0.path) } ?? modelFolder
+      try measure(&entry, subject, in: folder, key: key, position: position(index))
+    }
+    entries.append(entry)
+  }
+
+  /// The digest of everything that decides what a stage leaves behind.
+  private func key(_ index: Int) -> String {
+    let stage = recipe.stages[index]
+    let inputs = file.inputs(under: "stages.\(index)").map(Digest.of(input:))
+    return Digest.of(
+      [
+        "stage", stage.kind, RecipePrinter.inline(stage.options), String(seed(index)), modelKey,
+        ToolVersion.current,
+      ] + inputs
+    )
+  }
+
+  /// The seed of a stage.
+  ///
+  /// Only stages that change the model count, so that one can add an export
+  /// between two stages without running the second again.
+  func seed(_ index: Int) -> UInt64 {
+    let before = recipe.stages[..<index].filter { $0.effect == .changesModel }.count
+    let digest = Digest.of([String(recipe.seed), recipe.stages[index].kind, String(before)])
+    return UInt64(digest.prefix(16), radix: 16) ?? recipe.seed
+  }
+
+  /// The place of a stage among all pieces of work: the baseline is the first, if it is measured.
+  private func position(_ index: Int) -> Int { isMeasuring ? index + 1 : index }
+  private var workCount: Int { recipe.stages.count + (isMeasuring ? 1 : 0) }
+  private var isMeasuring: Bool { runner.evaluator != nil && recipe.evaluation != nil }
+
+  /// Removes what an earlier recipe left in a stage's place.
+  private func removeOthers(at index: Int, keeping title: String) throws {
+    let kept: Set = [title + ".partial"]
+    for folder in directory.staleFolders({ $0 == index }, except: kept) {
+      log.receive(.note("replacing \(folder.lastPathComponent): the recipe or its inputs changed"))
+      try FileTree.remove(folder)
+    }
+  }
+
+  private func removeStale() {
+    for folder in directory.staleFolders({ $0 >= recipe.stages.count }, except: []) {
+      log.receive(.note("removing \(folder.lastPathComponent): the recipe has no such stage"))
+      try? FileTree.remove(folder)
+    }
+  }
+
+  // MARK: - Measurements
+
+  /// Adds the numbers of a model or exported file to its entry, measuring it unless that is done.
+  private mutating func measure(
+    _ entry: inout RunReport.Entry,
+    _ subject: URL,
+    in folder: URL,
+    key subjectKey: String,
+    position: Int
+  ) throws {
+    guard let evaluator = runner.evaluator, let settings = recipe.evaluation else { return }
+    let isBaseline = entry.subject == .baseline
+    let store = folder.appending(path: "measurement.json")
+    let key = Digest.of(
+      [
+        "measurement", subjectKey, entries.first.map { _ in baselineKey } ?? "",
+        RecipePrinter.inline(settings.recipeNode), String(recipe.seed), ToolVersion.current,
+      ] + file.inputs(under: "evaluation").map(Digest.of(input:))
+    )
+    if isBaseline { baselineKey = key }
+    var record = FileTree.read(MeasurementRecord.self, from: store)
+    if record?.key != key {
+      if isBaseline {
+        // Outputs kept of another model or text must not be compared with.
+        try FileTree.remove(folder)
+        log.receive(.began(index: 0, count: workCount, title: "baseline"))
+      } else {
+        log.receive(.note("measuring \(entry.title)"))
+      }
+      let reference = directory.baseline.appending(path: "reference")
+      try FileTree.create(reference)
+      let context = EvaluationContext(
+        settings: settings,
+        paths: file.paths,
+        referenceFolder: reference,
+        seed: recipe.seed,
+        listener: log
+      )
+      let meter = ResourceMeter()
+      let measurement: ModelMeasurement
+      do {
+        measurement =
+          try isBaseline
+          ? evaluator.measureBaseline(subject, context) : evaluator.measure(subject, context)
+      } catch {
+        throw RunError(error, during: "measuring \(entry.title)")
+      }
+      let new = MeasurementRecord(
+        key: key,
+        measurement: measurement,
+        wallSeconds: meter.seconds,
+        peakBytes: meter.peakByteCount
+      )
+      try FileTree.write(new, to: store)
+      record = new
+      log.receive(
+        .ended(
+          title: isBaseline ? "baseline" : "measuring \(entry.title)",
+          seconds: new.wallSeconds,
+          result: new.measurement.summary(runner.registry)
+        )
+      )
+    } else if isBaseline {
+      log.receive(.skipped(index: 0, count: workCount, title: "baseline", reason: "done already"))
+    }
+    if let record { entry.add(record) }
+  }
+
+  private var baselineKey = ""
+
+  // MARK: - Report
+
+  private func report(_ model: RunReport.ModelDescription) -> RunReport {
+    var entries = entries
+    for index in entries.indices { entries[index].addRatios(to: entries[0]) }
+    return RunReport(
+      name: recipe.name,
+      date: Date().formatted(.iso8601),
+      environment: .current,
+      model: model,
+      recipe: file.text,
+      resolvedRecipe: recipe.resolvedText,
+      totalSeconds: entries.reduce(0) {
+        $0 + ($1.numbers["wall_seconds"] ?? 0) + ($1.evaluationSeconds ?? 0)
+      },
+      metrics: runner.registry.metrics.map(RunReport.MetricDescription.init),
+      entries: entries,
+      gates: recipe.outcomes(entries)
+    )
+  }
+}

@@ -1,0 +1,54 @@
+/// What a finished stage leaves in its folder as `done.json`.
+struct StageRecord: Codable, Sendable {
+  /// The digest of everything that decides the result.
+  var key: String
+  /// The stage's kind.
+  var kind: String
+  /// The tool that ran it.
+  var tool: String
+  /// What the stage reported.
+  var report: StageReport
+  /// The size of the checkpoint or export in bytes.
+  var sizeBytes: Int?
+  /// Bits stored per parameter.
+  var bitsPerWeight: Double?
+  /// How long the stage took.
+  var wallSeconds: Double
+  /// The most resident memory meanwhile.
+  var peakBytes: Int?
+  /// For an export: where it is, and the digest of its bytes.
+  var export: Export?
+  /// For a checkpoint: the size of every file.
+  var files: [String: Int]?
+
+  struct Export: Codable, Sendable {
+    var path: String
+    var sha256: String
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case key, kind, tool, report, export, files
+    case sizeBytes = "size_bytes"
+    case bitsPerWeight = "bits_per_weight"
+    case wallSeconds = "wall_seconds"
+    case peakBytes = "peak_bytes"
+  }
+}
+
+/// A finished measurement, stored as `measurement.json`.
+struct MeasurementRecord: Codable, Sendable {
+  /// The digest of everything that decides the result.
+  var key: String
+  /// The numbers.
+  var measurement: ModelMeasurement
+  /// How long measuring took.
+  var wallSeconds: Double
+  /// The most resident memory meanwhile.
+  var peakBytes: Int?
+
+  enum CodingKeys: String, CodingKey {
+    case key, measurement
+    case wallSeconds = "wall_seconds"
+    case peakBytes = "peak_bytes"
+  }
+}

@@ -1,0 +1,110 @@
+public import Models
+public import Tensor
+
+/// What is known about a model before anything runs: its configuration and the name, shape and
+/// format of every part.
+///
+/// Read from headers only, and handed from stage to stage by checks and plans.
+public struct ModelPromise: Sendable {
+  /// Zeros in every group of neighbours in a row, such as 2 of 4.
+  public struct ZeroPattern: Sendable, Hashable {
+    /// How many numbers of a group are zero.
+    public let zeros: Int
+    /// How many numbers a group has.
+    public let groupSize: Int
+
+    /// Creates a pattern.
+    public init(zeros: Int, groupSize: Int) {
+      self.zeros = zeros
+      self.groupSize = groupSize
+    }
+  }
+
+  /// A part of the model that holds numbers.
+  public struct Part: Sendable, Hashable {
+    /// The name, such as `model.layers.0.self_attn.q_proj`.
+    public let name: String
+    /// The extents; a linear layer's are `[outputs, inputs]`.
+    public var shape: Shape
+    /// How the numbers are stored.
+    public var format: WeightFormat
+    /// Whether it is a weight matrix: a linear layer of a block, the embedding or the head.
+    public let isLinear: Bool
+    /// Whether the part has a bias, which is not among its numbers.
+    public let hasBias: Bool
+    /// The fraction of zeros that stages have promised.
+    public var sparsity = 0.0
+    /// Where the zeros lie, if they follow a pattern.
+    public var zeroPattern: ZeroPattern?
+
+    /// Creates a part.
+    public init(
+      name: String,
+      shape: Shape,
+      format: WeightFormat,
+      isLinear: Bool,
+      hasBias: Bool = false
+    ) {
+      self.name = name
+      self.shape = shape
+      self.format = format
+      self.isLinear = isLinear
+      self.hasBias = hasBias
+    }
+
+    /// The size in bytes, scales included and a bias not counted.
+    public var byteCount: Int { format.byteCount(rows: shape.rows, columns: shape.columns) }
+  }
+
+  /// The model's sizes and options.
+  public var configuration: ModelConfiguration
+  /// The parts in the model's order.
+  public var parts: [Part]
+
+  /// Creates a promise.
+  public init(configuration: ModelConfiguration, parts: [Part]) {
+    self.configuration = configuration
+    self.parts = parts
+  }
+
+  /// Creates the promise that a model's files make.
+  public init(_ outline: ModelOutline) {
+    self.init(
+      configuration: outline.configuration,
+      parts: outline.parts.map {
+        Part(
+          name: $0.name,
+          shape: $0.shape,
+          format: $0.format,
+          isLinear: $0.isLinear,
+          hasBias: $0.hasBias
+        )
+      }
+    )
+  }
+
+  /// The linear layers of all blocks; embedding and head not included.
+  public var linears: [Part] { matrices.filter { $0.name.hasPrefix("model.layers.") } }
+
+  /// Every weight matrix: the embedding, the blocks' layers, the head if it is its own.
+  public var matrices: [Part] { parts.filter(\.isLinear) }
+
+  /// The size of all parts in bytes.
+  public var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
+
+  /// The number of numbers.
+  public var parameterCount: Int { parts.reduce(0) { $0 + $1.shape.count } }
+
+  /// Bits stored per number, scales included.
+  public var bitsPerWeight: Double {
+    parameterCount == 0 ? 0 : Double(byteCount) * 8 / Double(parameterCount)
+  }
+
+  /// The part of a name, or nil.
+  public subscript(name: String) -> Part? { parts.first { $0.name == name } }
+
+  /// Changes every part whose name is among some.
+  public mutating func update(_ names: Set<String>, _ change: (inout Part) -> Void) {
+    for index in parts.indices where names.contains(parts[index].name) { change(&parts[index]) }
+  }
+}

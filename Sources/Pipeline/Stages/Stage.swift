@@ -1,0 +1,70 @@
+public import Foundation
+public import Models
+
+/// One step of a recipe: reads a model, changes, exports or measures it, and reports what it did.
+///
+/// A stage is created from its options, checked and planned against what earlier stages promise
+/// (no weights are read for that), and run. It keeps no state between these calls.
+public protocol Stage: Sendable {
+  /// The options a recipe can give.
+  associatedtype Options: StageOptions
+
+  /// What a recipe calls the stage, such as `prune.wanda`.
+  static var kind: String { get }
+
+  /// What the stage does, in one sentence.
+  static var summary: String { get }
+
+  /// What running the stage leaves behind.
+  static var effect: StageEffect { get }
+
+  /// The stage as a line of a recipe, shown by `describe`; made from the options if not given.
+  static var example: String { get }
+
+  /// Creates the stage.
+  init(_ options: Options)
+
+  /// For a stage that exports: the file or folder it writes, relative to the run directory.
+  var exportPath: String? { get }
+
+  /// Finds what would stop this stage given what earlier stages promise, and turns the promise
+  /// into what holds after it.
+  func check(_ promise: inout ModelPromise) -> [StageProblem]
+
+  /// Estimates what the stage will do and need.
+  ///
+  /// - Parameter promise: The model before the stage.
+  /// - Returns: What is known; what is left out is filled in from the promise.
+  func plan(_ promise: ModelPromise) -> StagePlan
+
+  /// Runs the stage.
+  ///
+  /// A stage that changes the model calls ``StageContext/finishBlock(_:of:)`` as soon as a block
+  /// has its final weights. One that exports writes to ``StageContext/exportURL``.
+  ///
+  /// - Throws: Any error that stops the stage; the run can be resumed before it.
+  func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport
+
+  /// Opens what the stage exported again and compares it with the model bit by bit.
+  ///
+  /// - Throws: An error that says what differs; the export is then not put in place.
+  func verify(_ export: URL, against model: LanguageModel, _ context: StageContext) throws
+}
+
+extension Stage {
+  /// Nil.
+  public var exportPath: String? { nil }
+
+  /// Does nothing.
+  public func verify(
+    _ export: URL,
+    against model: LanguageModel,
+    _ context: StageContext
+  ) throws {}
+
+  /// The stage with its required options and the first of the others.
+  public static var example: String { StageReference.example(kind: kind, Options.self) }
+
+  /// An estimate that says nothing.
+  public func plan(_ promise: ModelPromise) -> StagePlan { StagePlan() }
+}

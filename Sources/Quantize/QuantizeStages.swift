@@ -1,0 +1,4 @@
+public import Pipeline
+
+/// Every stage of this module.
+public let quantizeStages: [any Stage.Type] = [RoundToNearestStage.self]

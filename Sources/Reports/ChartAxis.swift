@@ -1,0 +1,48 @@
+import Foundation
+import Pipeline
+
+/// A linear scale from numbers to places, with ticks at round numbers.
+struct ChartAxis {
+  /// Where the scale begins and ends on the page.
+  let start: Double
+  let end: Double
+  private let lower: Double
+  private let upper: Double
+  private let step: Double
+
+  init(_ values: [Double], from start: Double, to end: Double, includesZero: Bool) {
+    self.start = start
+    self.end = end
+    let (least, most) = (values.min() ?? 0, values.max() ?? 1)
+    let low = includesZero ? min(0, least) : least
+    // Equal values still need room around them, and points should not touch the edges.
+    let room = max((most - low) * 0.12, abs(most) * 0.01, 1e-9)
+    lower = includesZero ? low : max(0, low - room)
+    upper = most + room
+    step = Self.roundStep((upper - lower) / 6)
+  }
+
+  /// The round numbers on the scale.
+  var ticks: [Double] {
+    let first = (lower / step).rounded(.up)
+    let last = (upper / step).rounded(.down)
+    return stride(from: first, through: last, by: 1).map { $0 * step }
+  }
+
+  /// Where a number lies.
+  func place(_ value: Double) -> Double {
+    start + (value - lower) / (upper - lower) * (end - start)
+  }
+
+  /// A tick's number with as many decimals as tell it from the next.
+  func text(_ tick: Double) -> String {
+    let decimals = max(0, min(9, -Int(log10(step).rounded(.down))))
+    return String(format: "%.\(decimals)f", tick + 0)
+  }
+
+  // The least of 1, 2 and 5 times a power of ten that is not smaller.
+  private static func roundStep(_ size: Double) -> Double {
+    let power = pow(10, log10(size).rounded(.down))
+    return [1, 2, 5, 10].map { $0 * power }.first { $0 >= size * 0.999 } ?? size
+  }
+}

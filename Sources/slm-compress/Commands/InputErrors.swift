@@ -1,0 +1,75 @@
+import ArgumentParser
+import Checkpoints
+import Datasets
+import Evaluate
+import Foundation
+import Models
+import Tokenizers
+
+/// Runs a command's work so that what is wrong with its input ends it with status 2.
+///
+/// - Parameter body: The work.
+/// - Throws: `ExitCode(2)` after printing an error about a model, text, tokenizer or option to
+///   standard error; any other error as it is.
+func reportingInputErrors(_ body: () throws -> Void) throws {
+  do {
+    try body()
+  } catch let error
+    where error is ModelError || error is CheckpointError || error is DatasetError
+    || error is TokenizerError || error is EvaluateError
+  {
+    printToStandardError("error: \(error)")
+    throw ExitCode(2)
+  }
+}
+
+/// An error about a command's arguments: what is wrong, and what to do about it.
+func argumentError(_ problem: String, _ remedy: String) -> ExitCode {
+  printToStandardError("error: \(problem)\n  to do: \(remedy)")
+  return ExitCode(2)
+}
+
+/// Prints a line to standard error.
+func printToStandardError(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
+/// Prints text to standard output at once, without a newline.
+func printImmediately(_ text: String) {
+  FileHandle.standardOutput.write(Data(text.utf8))
+}
+
+/// Prints a value to standard output as indented JSON with sorted keys.
+func printJSON(_ value: some Encodable) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  encoder.nonConformingFloatEncodingStrategy = .convertToString(
+    positiveInfinity: "inf",
+    negativeInfinity: "-inf",
+    nan: "nan"
+  )
+  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// Reads comma- or space-separated token ids.
+///
+/// - Parameters:
+///   - text: The ids as written.
+///   - limit: One more than the largest id allowed.
+/// - Returns: The ids, at least one.
+/// - Throws: `ExitCode(2)` after naming the first part that is no id in range.
+func tokenIDs(_ text: String, below limit: Int) throws -> [Int32] {
+  let parts = text.split { $0 == "," || $0.isWhitespace }
+  guard !parts.isEmpty else {
+    throw argumentError("no token ids are given", "write them as 1,2,3")
+  }
+  return try parts.map { part in
+    guard let id = Int32(part), id >= 0, Int(id) < limit else {
+      throw argumentError(
+        "“\(part)” is not a token id",
+        "ids are whole numbers from 0 to \(limit - 1)"
+      )
+    }
+    return id
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+/// The command `slm-compress`.
+@main
+struct SLMCompress: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "slm-compress",
+    abstract: "Compresses language models by recipes.",
+    discussion: """
+      Examples:
+        slm-compress describe                       what stages there are
+        slm-compress plan recipes/smollm2-135m-int4.yaml
+        slm-compress run recipes/smollm2-135m-int4.yaml
+
+      Exit status: 0 done, 1 the run failed, 2 bad recipe, argument or input, 3 a gate failed.
+      """,
+    version: ToolVersion.current,
+    subcommands: [
+      RunCommand.self, PlanCommand.self, CheckCommand.self, DescribeCommand.self,
+      ReportCommand.self,
+      InspectCommand.self, EvaluateCommand.self, GenerateCommand.self, TokenizeCommand.self,
+      LogitsCommand.self,
+    ]
+  )
+
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      finish(error)
+    }
+  }
+
+  /// Ends the process with an error's status, after printing what the user can make use of.
+  private static func finish(_ error: any Error) -> Never {
+    switch error {
+    case let problems as RecipeProblems:
+      printToStandardError(problems.description)
+      Foundation.exit(2)
+    case let error as RunError:
+      printToStandardError("error: \(error)")
+      Foundation.exit(1)
+    default: break
+    }
+    let status = exitCode(for: error)
+    if status == .validationFailure {
+      let message = fullMessage(for: error)
+      let prefix = "Error: "
+      printToStandardError(
+        message.hasPrefix(prefix) ? "error: " + message.dropFirst(prefix.count) : message
+      )
+      Foundation.exit(2)
+    }
+    // Help and version are errors to the parser, which knows how to print them.
+    if error is ExitCode || status == .success { exit(withError: error) }
+    printToStandardError("error: \(RunError.text(error))")
+    Foundation.exit(1)
+  }
+}

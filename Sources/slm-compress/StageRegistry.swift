@@ -1,0 +1,13 @@
+import Evaluate
+import Export
+import Pipeline
+import Quantize
+
+/// What recipes can name, and what measures them.
+enum Toolbox {
+  /// Every stage, in the order in which `describe` lists them.
+  static let registry = StageRegistry(stages: quantizeStages + exportStages + evaluateStages)
+
+  /// What a recipe's `evaluation` is done by.
+  static let evaluator: (any ModelEvaluator)? = TextEvaluator()
+}

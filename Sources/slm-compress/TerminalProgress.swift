@@ -1,0 +1,129 @@
+import Foundation
+import Pipeline
+import Synchronization
+
+/// Shows what happens during a run: one line that is kept up to date on a terminal, plain lines
+/// at intervals elsewhere, or JSON.
+final class TerminalProgress: RunListener {
+  enum Mode {
+    /// For people.
+    case standard
+    /// One JSON object per line on standard output.
+    case json
+    /// Warnings only.
+    case quiet
+  }
+
+  private struct State {
+    var title = ""
+    var start = ContinuousClock.now
+    var lastShown = ContinuousClock.now - .seconds(60)
+    var rate = ProgressEstimate()
+    var hasLine = false
+  }
+
+  private let mode: Mode
+  private let isTerminal: Bool
+  private let state = Mutex(State())
+
+  init(_ mode: Mode) {
+    self.mode = mode
+    isTerminal = mode == .standard && isatty(2) == 1
+  }
+
+  func receive(_ event: RunEvent) {
+    if mode == .json { return printLine(event) }
+    state.withLock { state in
+      switch event {
+      case .began(let index, let count, let title):
+        state.title = "[\(index + 1)/\(count)] \(title)"
+        state.start = .now
+        state.rate = ProgressEstimate()
+        state.lastShown = .now - .seconds(60)
+        if mode == .standard, !isTerminal { write(state.title, &state) }
+      case .skipped(let index, let count, let title, let reason):
+        if mode == .standard { write("[\(index + 1)/\(count)] \(title): \(reason)", &state) }
+      case .progress(let progress): show(progress, &state)
+      case .ended(let title, let seconds, let result):
+        guard mode == .standard else { break }
+        let prefix = state.title.hasSuffix(title) ? state.title : "      \(title)"
+        let results = result.isEmpty ? "" : ": \(result)"
+        write("\(prefix), \(Wording.seconds(seconds))\(results)", &state)
+      case .note(let text): if mode == .standard { write("      \(text)", &state) }
+      case .warning(let text): write("warning: \(text)", &state)
+      }
+    }
+  }
+
+  /// Removes the line that is kept up to date.
+  func finish() { state.withLock { clear(&$0) } }
+
+  /// Prints the last JSON line.
+  func report(_ report: RunReport, at path: String) {
+    print(
+      JSONLine([
+        ("event", .text("report")), ("path", .text(path)),
+        ("passed", .truth(report.passed)),
+      ])
+    )
+  }
+
+  // MARK: - Lines
+
+  private func show(_ progress: RunProgress, _ state: inout State) {
+    guard mode == .standard else { return }
+    let now = ContinuousClock.now
+    state.rate.add(done: progress.done, at: now)
+    // A log is read later, by people who do not want ten thousand lines of it.
+    let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(15)
+    let isLast = isTerminal && progress.done >= progress.total
+    guard now - state.lastShown >= interval || isLast else { return }
+    let isFirst = state.lastShown < state.start
+    state.lastShown = now
+    // The first line of a log would come at once and say nothing.
+    if !isTerminal, isFirst { return }
+    let line = "\(state.title)  \(state.rate.text(progress, at: now))"
+    if isTerminal {
+      let width = TerminalSize.columns - 1
+      print(raw: "\r\u{1B}[K" + String(line.prefix(width)))
+      state.hasLine = true
+    } else {
+      print(raw: line + "\n")
+    }
+  }
+
+  private func write(_ line: String, _ state: inout State) {
+    clear(&state)
+    print(raw: line + "\n")
+  }
+
+  private func clear(_ state: inout State) {
+    if state.hasLine { print(raw: "\r\u{1B}[K") }
+    state.hasLine = false
+  }
+
+  private func print(raw text: String) {
+    // What is not a line end could move the cursor: names come from files.
+    let safe = text.unicodeScalars.filter { scalar in
+      scalar.properties.generalCategory != .control || "\r\n\u{1B}".unicodeScalars.contains(scalar)
+    }
+    FileHandle.standardError.write(Data(String(String.UnicodeScalarView(safe)).utf8))
+  }
+
+  private func printLine(_ event: RunEvent) {
+    // Ten progress lines a second would be most of the output.
+    if case .progress = event {
+      let isDue = state.withLock { state in
+        let isDue = ContinuousClock.now - state.lastShown >= .seconds(1)
+        if isDue { state.lastShown = .now }
+        return isDue
+      }
+      guard isDue else { return }
+    }
+    print(JSONLine(event))
+  }
+
+  private func print(_ line: JSONLine) {
+    FileHandle.standardOutput.write(Data((line.text + "\n").utf8))
+  }
+}

@@ -1,0 +1,224 @@
+import Foundation
+import Tensor
+import TestSupport
+import Testing
+
+/// Extents that do and do not divide by the kernels' tiles of 48 rows, 96 outputs and 16 lanes.
+private let extents: [(rows: Int, outputs: Int, depth: Int)] = [
+  (1, 1, 1), (1, 5, 17), (2, 96, 64), (3, 7, 31), (4, 33, 256), (7, 13, 100), (9, 8, 16),
+  (16, 97, 48), (31, 1, 33), (48, 96, 128), (49, 100, 65), (65, 192, 576), (96, 31, 1025),
+  (130, 145, 1540), (1, 50, 2309), (100, 3, 2560),
+]
+
+@Suite("Product with a stored matrix")
+struct StoredProductTests {
+  @Test("equals the plain product for every extent", arguments: extents)
+  func plain(rows: Int, outputs: Int, depth: Int) {
+    var random = Random(seed: UInt64(rows + 1000 * outputs))
+    let x = random.normal([rows, depth])
+    let weight = random.normal([outputs, depth])
+    let bias = random.normal([outputs])
+    let budget = 6e-6 * Double(depth).squareRoot()
+    let y = x.multiplied(by: StoredMatrix(weight), bias: bias)
+    #expect(y.shape == [rows, outputs])
+    #expect(
+      difference(y.numbers, Reference.product(x, weight, bias: bias), absolute: budget) == nil
+    )
+  }
+
+  @Test(
+    "equals the product with the widened weight for every dtype",
+    arguments: [DType.float16, .bfloat16, .float8E4M3, .float8E5M2, .int8, .float64],
+    [1, 6, 50]
+  )
+  func elements(dtype: DType, rows: Int) {
+    var random = Random(seed: 3)
+    let x = random.normal([rows, 300])
+    let weight = random.normal([101, 300], deviation: dtype == .int8 ? 40 : 1)
+      .converted(to: dtype)
+    let y = x.multiplied(by: StoredMatrix(weight))
+    let expected = Reference.product(x, weight)
+    #expect(
+      difference(y.numbers, expected, relative: 1e-5, absolute: dtype == .int8 ? 3e-3 : 5e-5) == nil
+    )
+  }
+
+  @Test(
+    "equals the product with the values of the codes",
+    arguments: 2...8,
+    [Grid.symmetric, .zeroPoints, .offsets]
+  )
+  func codes(bits: Int, grid: Grid) {
+    var random = Random(seed: UInt64(bits))
+    let (outputs, depth, groupSize) = (37, 333, 40)
+    let sample = grid.sample(
+      bits: bits,
+      outputs: outputs,
+      depth: depth,
+      groupSize: groupSize,
+      &random
+    )
+    #expect(difference(sample.matrix.widened(), sample.values) == nil)
+    for rows in [1, 5, 60] {
+      let x = random.normal([rows, depth])
+      let y = x.multiplied(by: sample.matrix)
+      let expected = Reference.product(x, sample.values)
+      #expect(difference(y.numbers, expected, relative: 1e-5, absolute: 1e-3) == nil)
+    }
+  }
+
+  @Test("equals the product with the widened blocks", arguments: BlockFormat.allCases, [1, 50])
+  func blocks(format: BlockFormat, rows: Int) {
+    var random = Random(seed: 11)
+    let columns = 1536
+    let byteCount = columns / format.blockLength * format.blockByteCount
+    // Exponents of random scales would overflow; clearing their top bits keeps them small.
+    let bytes = (0..<40 * byteCount).map { _ in UInt8(truncatingIfNeeded: random.next()) & 0x3F }
+    let matrix = StoredMatrix(
+      blocks: Tensor(bytes, shape: [40, byteCount]),
+      format: format,
+      columns: columns
+    )
+    let values = matrix.widened()
+    let x = random.normal([rows, columns])
+    let y = x.multiplied(by: matrix)
+    let scale = values.largestMagnitude()
+    let expected = Reference.product(x, values)
+    #expect(difference(y.numbers, expected, relative: 1e-5, absolute: 2e-4 * scale) == nil)
+    #expect(scale > 0 && scale.isFinite)
+  }
+
+  @Test("of float64 agrees with float32")
+  func double() {
+    var random = Random(seed: 5)
+    let x = random.normal([10, 64], dtype: .float64)
+    let weight = random.normal([20, 64])
+    let bias = random.normal([20], dtype: .float64)
+    let y = x.multiplied(by: StoredMatrix(weight), bias: bias)
+    #expect(y.dtype == .float64)
+    #expect(
+      difference(y.numbers, Reference.product(x, weight, bias: bias), absolute: 1e-12) == nil
+    )
+  }
+
+  @Test("of a view of rows is that part of the product")
+  func views() {
+    var random = Random(seed: 6)
+    let x = random.normal([2, 5, 64])
+    for grid in [Grid.symmetric, .zeroPoints, .offsets] {
+      let sample = grid.sample(bits: 5, outputs: 30, depth: 64, groupSize: 16, &random)
+      let whole = x.multiplied(by: sample.matrix)
+      let part = x.multiplied(by: sample.matrix.rows(7..<22))
+      #expect(part.shape == [2, 5, 15])
+      #expect(difference(part, whole.columns(7..<22), absolute: 1e-5) == nil)
+    }
+  }
+
+  @Test("of an infinite or missing number stays so in its row only")
+  func special() {
+    var elements = [Float](repeating: 1, count: 50 * 20)
+    elements[3 * 20 + 4] = .nan
+    elements[5 * 20 + 4] = .infinity
+    let x = Tensor(elements, shape: [50, 20])
+    let y = x.multiplied(
+      by: StoredMatrix(Tensor([Float](repeating: 1, count: 60), shape: [3, 20]))
+    )
+    for (index, value) in y.elements(as: Float.self).enumerated() {
+      #expect(value.isNaN == (index / 3 == 3))
+      #expect((value == .infinity) == (index / 3 == 5))
+    }
+  }
+
+  @Test("is the same bit by bit on one thread as on all", arguments: [1, 12, 200])
+  func threads(rows: Int) {
+    var random = Random(seed: 9)
+    let sample = Grid.symmetric.sample(
+      bits: 4,
+      outputs: 700,
+      depth: 1300,
+      groupSize: 64,
+      &random
+    )
+    let x = random.normal([rows, 1300])
+    let together = x.multiplied(by: sample.matrix).numbers
+    // A loop inside another one runs on one thread.
+    let differs = Flag()
+    parallelRanges(2) { _ in
+      if x.multiplied(by: sample.matrix).numbers != together { differs.raise() }
+    }
+    #expect(!differs.isRaised)
+  }
+
+  @Test("of no inputs is the bias")
+  func empty() {
+    let weight = StoredMatrix(Tensor(zeros: [3, 0]))
+    let x = Tensor(zeros: [2, 0])
+    #expect(x.multiplied(by: weight).numbers == [0, 0, 0, 0, 0, 0])
+    let bias = Tensor([1, 2, 3] as [Float])
+    #expect(x.multiplied(by: weight, bias: bias).numbers == [1, 2, 3, 1, 2, 3])
+  }
+
+  @Test("of rows looked up equals the widened rows")
+  func gathered() {
+    var random = Random(seed: 8)
+    let sample = Grid.zeroPoints.sample(bits: 4, outputs: 30, depth: 50, groupSize: 32, &random)
+    let ids: [Int32] = [29, 0, 7, 7, 12]
+    #expect(
+      difference(sample.matrix.gathered(rows: ids), sample.values.gathered(rows: ids)) == nil
+    )
+    #expect(difference(sample.matrix.widened(rows: 4..<9), sample.values.rows(4..<9)) == nil)
+  }
+}
+
+/// What any of several threads may raise.
+private final class Flag: @unchecked Sendable {
+  private let lock = NSLock()
+  private var raised = false
+  var isRaised: Bool { lock.withLock { raised } }
+  func raise() { lock.withLock { raised = true } }
+}
+
+/// The three ways in which codes become values.
+enum Grid: Sendable, CaseIterable {
+  case symmetric, zeroPoints, offsets
+
+  /// A random matrix of codes, and its values by definition.
+  func sample(bits: Int, outputs: Int, depth: Int, groupSize: Int, _ random: inout Random) -> (
+    matrix: StoredMatrix, values: Tensor
+  ) {
+    let groups = (depth + groupSize - 1) / groupSize
+    let codes = (0..<outputs * depth).map { _ in random.index(below: 1 << bits) }
+    let rowBytes = (depth * bits + 7) / 8
+    var bytes = [UInt8](repeating: 0, count: outputs * rowBytes)
+    for (index, code) in codes.enumerated() {
+      for bit in 0..<bits where code >> bit & 1 == 1 {
+        let position = index % depth * bits + bit
+        bytes[index / depth * rowBytes + position / 8] |= 1 << (position % 8)
+      }
+    }
+    let scales = random.uniform([outputs, groups], in: 0.01..<0.02).converted(to: .float16)
+    let zeros = (0..<outputs * groups).map { _ in UInt8(random.index(below: 1 << bits)) }
+    let offsets = random.normal([outputs, groups], deviation: 0.1)
+    let (s, o) = (
+      scales.converted(to: .float32).elements(as: Float.self), offsets.elements(as: Float.self)
+    )
+    let values = codes.enumerated().map { index, code -> Float in
+      let group = index / depth * groups + index % depth / groupSize
+      return switch self {
+      case .symmetric: s[group] * Float(code - (1 << (bits - 1)))
+      case .zeroPoints: s[group] * Float(code - Int(zeros[group]))
+      case .offsets: s[group] * Float(code) + o[group]
+      }
+    }
+    let matrix = StoredMatrix(
+      codes: Tensor(bytes, shape: [outputs, rowBytes]),
+      bits: bits,
+      groupSize: groupSize,
+      scales: scales,
+      zeroPoints: self == .zeroPoints ? Tensor(zeros, shape: [outputs, groups]) : nil,
+      offsets: self == .offsets ? offsets : nil,
+      columns: depth
+    )
+    return (matrix, Tensor(values, shape: [outputs, depth]))
+  }
+}
