@@ -56,7 +56,9 @@ let modules: [Module] = [
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
-  Module(name: "Export", uses: ["Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]),
+  Module(
+    name: "Export",
+    uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]),
   Module(
     name: "Reports", uses: ["Pipeline", mustache],
     resources: [.embedInCode("Resources/report.mustache")]),

@@ -53,9 +53,10 @@ static float tail(const void *row, int type, const float *x, int64_t begin, int6
 }
 
 // Four streams of short rows are more than the processor's own prefetching follows; asking for
-// rows some 32 KiB ahead doubles what is read from memory in a second. An address beyond the
+// rows up to 32 KiB ahead doubles what is read from memory in a second. An address beyond the
 // matrix does no harm.
 static inline void prefetch_rows(const struct slm_matrix *m, int64_t n) {
+  if (m->row_bytes >= 2048) return;
   int64_t bytes = SLM_DOTS_TOGETHER * m->row_bytes, ahead = (32 << 10) / bytes;
   ahead = ahead < 1 ? 1 : ahead > 4 ? 4 : ahead;
   const char *rows = (const char *)m->data + n * m->row_bytes + ahead * bytes;

@@ -126,3 +126,11 @@ public final class MappedFile: Sendable {
     madvise(base + start, end - start, access.advice)
   }
 }
+
+extension MappedFile: PageOwner {
+  package func discard(_ bytes: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress else { return }
+    let start = Int(bitPattern: base) - Int(address)
+    advise(.done, start..<start + bytes.count)
+  }
+}

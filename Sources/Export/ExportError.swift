@@ -12,6 +12,9 @@ public struct ExportError: Error, Sendable, CustomStringConvertible {
     case unwritable
   }
 
+  /// Whether the model or the options asked for are at fault, not the writing.
+  public var isAboutInput: Bool { code == .unsupported || code == .overflow }
+
   /// The kind of problem.
   public let code: Code
   /// The file or tensor concerned.

@@ -38,6 +38,10 @@ extension ExportStage {
     let summary = try format.write(model, to: context.exportURL) { done, total in
       context.progress(done, of: total, unit: "sections")
     }
+    let promised = format.plan(ModelPromise(model.outline)).byteCount
+    if promised != summary.tensorByteCount {
+      context.warn("\(summary.tensorByteCount) bytes of tensors were written, \(promised) promised")
+    }
     var metrics = [
       "file_bytes": Double(summary.fileByteCount), "tensor_bytes": Double(summary.tensorByteCount),
       "tensors": Double(summary.tensorCount),

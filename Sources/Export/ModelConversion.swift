@@ -1,6 +1,6 @@
 public import Foundation
 public import Models
-public import Pipeline
+internal import Pipeline
 
 /// Writes a model in a format: checks, writes beside the goal, compares, and puts in place.
 ///

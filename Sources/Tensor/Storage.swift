@@ -1,3 +1,9 @@
+/// Keeps bytes alive that come from elsewhere and can be fetched again, such as a mapped file.
+package protocol PageOwner: AnyObject {
+  /// Lets the system take back the memory of some bytes until they are read again.
+  func discard(_ bytes: UnsafeRawBufferPointer)
+}
+
 /// The bytes behind one or more tensors: memory of its own, or a window on memory that another
 /// object, such as a mapped file, keeps alive.
 ///
@@ -7,7 +13,7 @@ package final class Storage: @unchecked Sendable {
   package let base: UnsafeMutableRawPointer
   package let byteCount: Int
   /// What keeps borrowed bytes alive; nil if the storage owns them.
-  private let owner: AnyObject?
+  package let owner: AnyObject?
 
   /// Kernels read and write whole vectors of this alignment.
   package static let alignment = 64

@@ -42,4 +42,11 @@ extension Tensor {
       dtype: .uint8
     )
   }
+
+  /// Lets the system take back the memory of elements in a mapped file until they are read again;
+  /// does nothing for other tensors.
+  package func discardPages() {
+    guard let owner = storage.owner as? any PageOwner else { return }
+    withBytes { owner.discard($0) }
+  }
 }

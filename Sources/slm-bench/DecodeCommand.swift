@@ -20,7 +20,7 @@ struct DecodeCommand: ParsableCommand {
     let bytes = Double(model.outline.parts.reduce(0) { $0 + $1.byteCount })
     let copy = MachineCeiling.copy()
     var produced = 0
-    let time = try Measurement(repeating: options.repeat) {
+    let time = Measurement(repeating: options.repeat) {
       // The end of text never stops the measurement: greedy tokens are fed back as they come.
       let cache = KeyValueCache(model.configuration, capacity: tokens + 1)
       var token: Int32 = 1

@@ -33,6 +33,7 @@ struct JSONLine {
         ("event", .text("begin")), ("index", .whole(index)), ("count", .whole(count)),
         ("title", .text(title)),
       ])
+    case .measuring(let title): self.init([("event", .text("measure")), ("title", .text(title))])
     case .skipped(let index, let count, let title, let reason):
       self.init([
         ("event", .text("skip")), ("index", .whole(index)), ("count", .whole(count)),

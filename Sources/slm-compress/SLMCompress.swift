@@ -20,7 +20,8 @@ struct SLMCompress: ParsableCommand {
     subcommands: [
       RunCommand.self, PlanCommand.self, CheckCommand.self, DescribeCommand.self,
       ReportCommand.self,
-      InspectCommand.self, EvaluateCommand.self, GenerateCommand.self, TokenizeCommand.self,
+      ConvertCommand.self, InspectCommand.self, EvaluateCommand.self, GenerateCommand.self,
+      TokenizeCommand.self,
       LogitsCommand.self,
     ]
   )

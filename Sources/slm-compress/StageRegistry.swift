@@ -6,7 +6,9 @@ import Quantize
 /// What recipes can name, and what measures them.
 enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
-  static let registry = StageRegistry(stages: quantizeStages + exportStages + evaluateStages)
+  static let registry = StageRegistry(
+    stages: quantizeStages + exportStages + evaluateStages + pipelineStages
+  )
 
   /// What a recipe's `evaluation` is done by.
   static let evaluator: (any ModelEvaluator)? = TextEvaluator()

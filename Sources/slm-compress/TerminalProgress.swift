@@ -36,11 +36,8 @@ final class TerminalProgress: RunListener {
     state.withLock { state in
       switch event {
       case .began(let index, let count, let title):
-        state.title = "[\(index + 1)/\(count)] \(title)"
-        state.start = .now
-        state.rate = ProgressEstimate()
-        state.lastShown = .now - .seconds(60)
-        if mode == .standard, !isTerminal { write(state.title, &state) }
+        begin("[\(index + 1)/\(count)] \(title)", &state)
+      case .measuring(let title): begin("      measuring \(title)", &state)
       case .skipped(let index, let count, let title, let reason):
         if mode == .standard { write("[\(index + 1)/\(count)] \(title): \(reason)", &state) }
       case .progress(let progress): show(progress, &state)
@@ -69,6 +66,14 @@ final class TerminalProgress: RunListener {
   }
 
   // MARK: - Lines
+
+  private func begin(_ title: String, _ state: inout State) {
+    state.title = title
+    state.start = .now
+    state.rate = ProgressEstimate()
+    state.lastShown = .now - .seconds(60)
+    if mode == .standard, !isTerminal { write(title, &state) }
+  }
 
   private func show(_ progress: RunProgress, _ state: inout State) {
     guard mode == .standard else { return }

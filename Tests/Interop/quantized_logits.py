@@ -26,9 +26,13 @@ TOKENS = 48
 
 
 def widening(folder):
-    """The option that makes transformers widen quantized weights, if there are any."""
+    """The option that makes transformers widen quantized weights on loading.
+
+    It takes all of them for the first group's; folders with several are widened when first used.
+    """
     config = json.loads((pathlib.Path(folder) / "config.json").read_text())
-    if "quantization_config" not in config:
+    groups = config.get("quantization_config", {}).get("config_groups", {})
+    if len(groups) != 1:
         return {}
     from transformers import CompressedTensorsConfig
     return {"quantization_config": CompressedTensorsConfig(dequantize=True)}

@@ -127,7 +127,7 @@ struct RunnerTests {
       log: log
     )
     #expect(log.begun == ["baseline"])
-    #expect(log.notes.filter { $0.hasPrefix("measuring") }.count == 4)
+    #expect(log.measured.count == 4)
   }
 
   @Test("an export that was deleted or changed is written again")
@@ -182,6 +182,30 @@ struct RunnerTests {
     #expect(seeds[0] == seeds[1])
     #expect(seeds[0][0] != seeds[0][1])
     #expect(seeds[0] != seeds[2])
+  }
+
+  @Test("restore the baseline for another result, without running the first again")
+  func restoring() throws {
+    let folder = try TemporaryFolder()
+    let second = """
+      model: llama-3
+      stages:
+        - test.scale: { factor: 4 }
+        - test.dump: { path: a.txt }
+        - restore.baseline
+        - test.scale: { factor: 4 }
+        - test.dump: { path: b.txt }
+      gates:
+        bits_per_weight: [{ at_least: 1, of: b.txt }, { at_most: 1, of: 05-test.dump }]
+      """
+    let report = try Self.run(second, in: folder.url)
+    let texts = try ["a.txt", "b.txt"].map { try Data(contentsOf: folder.url.appending(path: $0)) }
+    #expect(texts[0] == texts[1])
+    #expect(report.entries[1].numbers["seed"] == report.entries[3].numbers["seed"])
+    #expect(report.gates.map(\.of) == ["b.txt", "b.txt"])
+    let log = EventLog()
+    try Self.run(second, in: folder.url, ["stages.0.factor=2"], log: log)
+    #expect(log.begun == ["01-test.scale", "02-test.dump"])
   }
 
   @Test("stopped anywhere, go on and end with the same bytes")

@@ -13,19 +13,20 @@ struct ReportTests {
   func terminal() {
     #expect(
       TerminalReport.render(sampleReport()) == """
-        model                 size  bits/weight    perplexity       KL      same top-1  peak memory          time
-        ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+        model                 size  bits/weight    perplexity       KL      same top-1  peak memory        time
+        ───────────────────────────────────────────────────────────────────────────────────────────────────────
         baseline          269.1 MB        16.00         23.51
         01-quantize.gptq  96.00 MB        5.710  24.90 ± 0.71  0.04650  87.00 ± 0.34 %     700.0 MB  1 min 15 s
         tiny-q4_0.gguf    91.70 MB        5.450         25.10
         tiny-hf           269.0 MB                          ∞
 
         outcome  metric                   value  bound          of
-        ────────────────────────────────────────────────────────────────────
+        ──────────────────────────────────────────────────────────────────────
         passed   size                  91.70 MB  at most 90MiB  tiny-q4_0.gguf
         FAILED   perplexity_ratio  not measured  at most 1.05   tiny-hf
 
-        """)
+        """
+    )
   }
 
   @Test("as JUnit XML have a case for every gate")
@@ -45,7 +46,8 @@ struct ReportTests {
           </testsuite>
         </testsuites>
 
-        """)
+        """
+    )
   }
 
   @Test("as Markdown begin with what matters")
@@ -70,9 +72,13 @@ struct ReportTests {
 
         ## Results
 
-        """))
+        """
+      )
+    )
     #expect(text.contains("> **Warning:** one matrix fell back"))
-    #expect(text.contains("| lm\\_head | 8.000 | 0.01300 | 8 bits |") || text.contains("| lm\\_head |"))
+    #expect(
+      text.contains("| lm\\_head | 8.000 | 0.01300 | 8 bits |") || text.contains("| lm\\_head |")
+    )
     #expect(text.hasSuffix("slm-compress 0.1.0\n"))
   }
 
@@ -149,6 +155,7 @@ struct ReportTests {
     let xml = page.replacingOccurrences(of: "<!DOCTYPE html>", with: "")
       .replacing(/<(meta|br)([^>]*)>/) { "<\($0.1)\($0.2)/>" }
     let parser = XMLParser(data: Data(xml.utf8))
-    return parser.parse() ? nil : "line \(parser.lineNumber): \(String(describing: parser.parserError))"
+    return parser.parse()
+      ? nil : "line \(parser.lineNumber): \(String(describing: parser.parserError))"
   }
 }

@@ -55,11 +55,12 @@ public final class Linear {
   /// Whether the weight differs from what its file holds.
   public private(set) var isChanged = false
 
-  /// Forgets what was read; the next use reads it again.
-  ///
-  /// - Precondition: The weight is unchanged, or was saved with ``relocate(to:)``.
+  /// Forgets what was read, mapped pages included; the next use reads it again. A changed weight
+  /// stays.
   package func release() {
-    if !isChanged { loaded = nil }
+    guard !isChanged, let weight = loaded else { return }
+    for part in weight.parts { part.tensor.discardPages() }
+    loaded = nil
   }
 
   /// Takes the weight from another file from here on.

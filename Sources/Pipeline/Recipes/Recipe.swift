@@ -107,20 +107,11 @@ public struct Recipe: OptionGroup {
     let names = gateTargets
     var problems: [StageProblem] = []
     for gate in gates.gates {
-      if gate.metric.source != .run, evaluation == nil {
-        problems.append(
-          StageProblem(
-            "`\(gate.metric.name)` is measured only if the recipe has an `evaluation`",
-            option: gate.path
-          )
-        )
-      } else if gate.metric.source == .agreement, !(evaluation?.agreement ?? false) {
-        problems.append(
-          StageProblem(
-            "`\(gate.metric.name)` is measured only with `agreement: true`",
-            option: gate.path
-          )
-        )
+      let target = names.first { $0.name == gate.bound.of }
+      // A stage that measures brings its numbers itself.
+      let isMeasuring = target.map { stages[$0.stage].effect == .measures } ?? false
+      if !isMeasuring, let objection = missing(gate.metric) {
+        problems.append(StageProblem("`\(gate.metric.name)` \(objection)", option: gate.path))
       }
       if let target = gate.bound.of, names.filter({ $0.name == target }).count != 1 {
         let count = names.filter { $0.name == target }.count
@@ -139,10 +130,20 @@ public struct Recipe: OptionGroup {
     return problems
   }
 
+  private func missing(_ metric: Metric) -> String? {
+    if metric.source != .run, evaluation == nil {
+      return "is measured only if the recipe has an `evaluation`"
+    }
+    if metric.source == .agreement, !(evaluation?.agreement ?? false) {
+      return "is measured only with `agreement: true`"
+    }
+    return nil
+  }
+
   /// What a gate can be of: the path of an export, the kind of a stage, or its number and kind.
   var gateTargets: [(name: String, stage: Int)] {
     var targets: [(name: String, stage: Int)] = []
-    for (index, stage) in stages.enumerated() {
+    for (index, stage) in stages.enumerated() where stage.effect != .restoresBaseline {
       if let path = stage.stage.exportPath { targets.append((path, index)) }
       targets.append((stage.kind, index))
       targets.append((Self.folderName(index, stage.kind), index))

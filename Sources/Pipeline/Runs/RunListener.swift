@@ -22,6 +22,8 @@ public struct RunProgress: Sendable, Hashable {
 public enum RunEvent: Sendable {
   /// A piece of work begins: its place among all, and its title, such as `02 quantize.gptq`.
   case began(index: Int, count: Int, title: String)
+  /// The result of the current piece of work is being measured.
+  case measuring(title: String)
   /// A piece of work was done by an earlier run.
   case skipped(index: Int, count: Int, title: String, reason: String)
   /// The current piece of work is so far.

@@ -33,6 +33,7 @@ extension RunEvent {
   var logLine: String? {
     switch self {
     case .began(_, _, let title): "begin \(title)"
+    case .measuring(let title): "measure \(title)"
     case .skipped(_, _, let title, let reason): "skip \(title): \(reason)"
     case .progress: nil
     case .ended(let title, let seconds, let result):

@@ -56,6 +56,10 @@ extension RecipeFile {
     var current = promise
     var rows: [RunPlan.Row] = []
     for (index, stage) in recipe.stages.enumerated() {
+      if stage.effect == .restoresBaseline {
+        current = promise
+        continue
+      }
       let before = current
       let found = stage.stage.check(&current)
       problems += found.map { problem($0, under: "stages.\(index)") }

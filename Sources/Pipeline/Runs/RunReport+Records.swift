@@ -39,7 +39,7 @@ extension StageRecord {
       switch stage.effect {
       case .changesModel: .stage
       case .exports: .export
-      case .measures: .measurement
+      case .measures, .restoresBaseline: .measurement
       }
     return RunReport.Entry(
       subject: subject,
@@ -88,7 +88,7 @@ extension RunReport.Entry {
 
 extension Recipe {
   /// Applies every gate to the entries it is for; the first entry is the baseline, the others are
-  /// in the order of the stages.
+  /// those of the stages that do something, in order.
   func outcomes(_ entries: [RunReport.Entry]) -> [RunReport.GateOutcome] {
     let results = Array(entries.dropFirst())
     let exports = results.filter { $0.subject == .export }
@@ -97,7 +97,7 @@ extension Recipe {
       exports.isEmpty ? [results.last { $0.subject == .stage } ?? entries[0]] : exports
     return gates.gates.flatMap { gate in
       let target = gate.bound.of.flatMap { name in gateTargets.first { $0.name == name } }
-      let applied = target.map { [results[$0.stage]] } ?? standard
+      let applied = target.map { [results[place(of: $0.stage)]] } ?? standard
       return applied.map { entry in
         let value = entry.numbers[gate.metric.key]
         return RunReport.GateOutcome(
@@ -109,6 +109,13 @@ extension Recipe {
         )
       }
     }
+  }
+}
+
+extension Recipe {
+  /// The place of a stage among those that have an entry in the report.
+  private func place(of stage: Int) -> Int {
+    stages[..<stage].filter { $0.effect != .restoresBaseline }.count
   }
 }
 

@@ -13,6 +13,8 @@ struct RunSession {
   var modelFolder: URL
   /// The digest of everything that decided that checkpoint.
   var modelKey: String
+  /// The model that the recipe began with, and its digest.
+  private var original: (folder: URL, key: String)
   private var entries: [RunReport.Entry] = []
 
   init(runner: PipelineRunner, log: RunLog) {
@@ -20,6 +22,7 @@ struct RunSession {
     self.log = log
     modelFolder = runner.directory.url
     modelKey = ""
+    original = (modelFolder, modelKey)
   }
 
   mutating func run() throws -> RunReport {
@@ -35,6 +38,7 @@ struct RunSession {
     let model = try recipe.model.load(file.paths)
     modelFolder = model.companions.origin
     modelKey = Digest.of(["model", try Digest.of(model: modelFolder)])
+    original = (modelFolder, modelKey)
     let promise = ModelPromise(model.outline)
     var entry = RunReport.Entry(
       subject: .baseline,
@@ -58,6 +62,11 @@ struct RunSession {
 
   private mutating func runStage(_ index: Int) throws {
     let stage = recipe.stages[index]
+    if stage.effect == .restoresBaseline {
+      try removeOthers(at: index, keeping: "")
+      (modelFolder, modelKey) = original
+      return
+    }
     let title = Recipe.folderName(index, stage.kind)
     let folder = directory.folder(index, stage.kind)
     let key = self.key(index)
@@ -104,17 +113,23 @@ struct RunSession {
 
   /// The seed of a stage.
   ///
-  /// Only stages that change the model count, so that one can add an export
-  /// between two stages without running the second again.
+  /// Only stages that change the model since it was last the original count, so that one can add
+  /// an export, or another result, without running what follows again.
   func seed(_ index: Int) -> UInt64 {
-    let before = recipe.stages[..<index].filter { $0.effect == .changesModel }.count
+    let since = recipe.stages[..<index].reversed().prefix { $0.effect != .restoresBaseline }
+    let before = since.filter { $0.effect == .changesModel }.count
     let digest = Digest.of([String(recipe.seed), recipe.stages[index].kind, String(before)])
     return UInt64(digest.prefix(16), radix: 16) ?? recipe.seed
   }
 
   /// The place of a stage among all pieces of work: the baseline is the first, if it is measured.
-  private func position(_ index: Int) -> Int { isMeasuring ? index + 1 : index }
-  private var workCount: Int { recipe.stages.count + (isMeasuring ? 1 : 0) }
+  private func position(_ index: Int) -> Int {
+    pieces(recipe.stages[..<index]) + (isMeasuring ? 1 : 0)
+  }
+  private var workCount: Int { pieces(recipe.stages[...]) + (isMeasuring ? 1 : 0) }
+  private func pieces(_ stages: ArraySlice<RecipeStage>) -> Int {
+    stages.filter { $0.effect != .restoresBaseline }.count
+  }
   private var isMeasuring: Bool { runner.evaluator != nil && recipe.evaluation != nil }
 
   /// Removes what an earlier recipe left in a stage's place.
@@ -160,7 +175,7 @@ struct RunSession {
         try FileTree.remove(folder)
         log.receive(.began(index: 0, count: workCount, title: "baseline"))
       } else {
-        log.receive(.note("measuring \(entry.title)"))
+        log.receive(.measuring(title: entry.title))
       }
       let reference = directory.baseline.appending(path: "reference")
       try FileTree.create(reference)

@@ -6,4 +6,6 @@ public enum StageEffect: String, Sendable, Codable {
   case exports
   /// The stage reports numbers only.
   case measures
+  /// Later stages read the model that the recipe began with.
+  case restoresBaseline = "restores_baseline"
 }

@@ -76,6 +76,7 @@ public enum StageReference {
     case .changesModel: "Changes the model that later stages read."
     case .exports: "Writes a file or folder; later stages read the same model."
     case .measures: "Reports numbers only."
+    case .restoresBaseline: "Later stages read the original model."
     }
   }
 

@@ -2,8 +2,10 @@ import ArgumentParser
 import Checkpoints
 import Datasets
 import Evaluate
+import Export
 import Foundation
 import Models
+import Quantize
 import Tokenizers
 
 /// Runs a command's work so that what is wrong with its input ends it with status 2.
@@ -16,7 +18,8 @@ func reportingInputErrors(_ body: () throws -> Void) throws {
     try body()
   } catch let error
     where error is ModelError || error is CheckpointError || error is DatasetError
-    || error is TokenizerError || error is EvaluateError
+    || error is TokenizerError || error is EvaluateError || error is QuantizeError
+    || (error as? ExportError)?.isAboutInput == true
   {
     printToStandardError("error: \(error)")
     throw ExitCode(2)

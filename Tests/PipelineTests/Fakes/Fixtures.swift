@@ -2,7 +2,9 @@ import Foundation
 import Pipeline
 import Synchronization
 
-let testRegistry = StageRegistry(stages: [SampleStage.self, ScaleStage.self, DumpStage.self])
+let testRegistry = StageRegistry(
+  stages: [SampleStage.self, ScaleStage.self, DumpStage.self] + pipelineStages
+)
 
 /// A folder that is removed at the end.
 struct TemporaryFolder: ~Copyable {
@@ -60,6 +62,11 @@ final class EventLog: RunListener {
   /// The titles of what was begun.
   var begun: [String] {
     events.compactMap { if case .began(_, _, let title) = $0 { title } else { nil } }
+  }
+
+  /// The titles of what was measured, the baseline not counted.
+  var measured: [String] {
+    events.compactMap { if case .measuring(let title) = $0 { title } else { nil } }
   }
 
   var notes: [String] {

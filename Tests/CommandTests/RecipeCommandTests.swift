@@ -1,0 +1,170 @@
+import Foundation
+import Pipeline
+import Testing
+
+@Suite("Commands on recipes")
+struct RecipeCommandTests {
+  private let folder: URL
+  private let recipe: String
+
+  /// The small random model that other tests compare with transformers.
+  private static let model = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Golden/models/llama-3").path
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "recipes-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    recipe = folder.appending(path: "tiny.yaml").path
+    try write(
+      """
+      model: \(Self.model)
+      stages:
+        - quantize.round_to_nearest: { bits: 8, group_size: 8 }
+        - export.compressed_tensors: { path: tiny-int8, type: bfloat16 }
+      gates:
+        size_ratio: { at_most: 0.9 }
+      """
+    )
+  }
+
+  private func write(_ text: String) throws {
+    try Data(text.utf8).write(to: URL(filePath: recipe))
+  }
+
+  private func runs(_ arguments: String...) throws -> CommandLineTool.Outcome {
+    try CommandLineTool.run(["run", recipe, "-o", folder.path + "/run"] + arguments)
+  }
+
+  @Test("check says that a recipe can run, or everything that is wrong with it")
+  func check() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let good = try CommandLineTool.run("check", recipe)
+    #expect(good.status == 0)
+    #expect(good.output == "\(recipe): ok, 2 stages\n")
+    try write("model: \(Self.model)\nstages:\n  - quantize.round_to_nearest: { bitz: 8 }\n")
+    try #expect(CommandLineTool.run("check", "--syntax-only", recipe).status == 2)
+    let bad = try CommandLineTool.run("check", recipe, "no-such.yaml")
+    #expect(bad.status == 2)
+    #expect(
+      bad.errors == """
+        \(recipe):3:34: error: unknown key `bitz`; did you mean `bits`?
+          - quantize.round_to_nearest: { bitz: 8 }
+                                         ^
+        error: no-such.yaml: there is no such file
+
+        """
+    )
+  }
+
+  @Test("plan shows matches and sizes before anything runs")
+  func plan() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let plan = try CommandLineTool.run("plan", recipe, "--set", "stages.0.bits=4")
+    #expect(plan.status == 0, "\(plan.errors)")
+    #expect(plan.output.hasPrefix("stage "))
+    #expect(plan.output.contains("01-quantize.round_to_nearest"))
+    #expect(plan.output.contains("model.layers.*: 14 matrices"))
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/run"))
+  }
+
+  @Test("run compresses and reports, and a second run does nothing")
+  func run() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let first = try runs()
+    #expect(first.status == 0, "\(first.errors)")
+    #expect(first.output.contains("tiny-int8"))
+    #expect(first.output.hasSuffix("report: \(folder.path)/run/report.html\n"))
+    #expect(first.errors.contains("[1/2] 01-quantize.round_to_nearest"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run").sorted()
+    #expect(
+      names == [
+        "01-quantize.round_to_nearest", "02-export.compressed_tensors", "environment.json",
+        "log.txt", "recipe.resolved.yaml", "recipe.yaml", "report.html", "report.json",
+        "report.md", "report.xml", "run.lock", "tiny-int8",
+      ]
+    )
+    let second = try runs()
+    #expect(second.status == 0)
+    #expect(
+      second.errors == """
+        [1/2] 01-quantize.round_to_nearest: done already
+        [2/2] 02-export.compressed_tensors: done already
+
+        """
+    )
+    #expect(second.output == first.output)
+    let report = try CommandLineTool.run("report", folder.path + "/run", "--format", "junit")
+    #expect(report.output.contains("<testsuites tests=\"1\" failures=\"0\">"))
+  }
+
+  @Test("a failed gate is status 3, after the report is written")
+  func gate() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try runs("--set", "gates.size_ratio.at_most=0.1", "--quiet")
+    #expect(outcome.status == 3)
+    #expect(outcome.output.isEmpty)
+    #expect(outcome.errors.hasPrefix("gate failed: size_ratio of tiny-int8 is 0."))
+    #expect(outcome.errors.hasSuffix(", not at most 0.1\n"))
+    #expect(FileManager.default.fileExists(atPath: folder.path + "/run/report.html"))
+  }
+
+  @Test("JSON is one object per line, the last with the outcome")
+  func json() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try runs("--json")
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.isEmpty)
+    let lines = outcome.output.split(separator: "\n")
+    let events = try lines.map { line in
+      try #require(
+        JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      )["event"] as? String
+    }
+    #expect(events.first == "begin")
+    #expect(events.last == "report")
+    #expect(lines.last?.contains("\"passed\":true") ?? false)
+  }
+
+  @Test(
+    "bad arguments are status 2",
+    arguments: [["run"], ["run", "x", "--json", "-q"], ["frob"]]
+  )
+  func arguments(_ arguments: [String]) throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandLineTool.run(arguments)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
+    #expect(outcome.errors.contains("Usage: "))
+  }
+
+  @Test("a run that cannot write is status 1")
+  func unwritable() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let outcome = try CommandLineTool.run("run", recipe, "-o", recipe + "/x")
+    #expect(outcome.status == 1)
+    #expect(outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
+  }
+
+  @Test("an interrupt ends a run with a hint")
+  func interrupt() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let pipe = Pipe()
+    let process = Process()
+    process.executableURL = CommandLineTool.executable
+    process.arguments = ["run", recipe, "-o", folder.path + "/run"]
+    process.standardError = pipe
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    // The handler is set before the first line of progress.
+    var text = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
+    process.interrupt()
+    text += String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    // A fast machine may be done first.
+    if process.terminationStatus != 0 {
+      #expect(process.terminationStatus == 130)
+      #expect(text.contains("interrupted; run the same command again"))
+    }
+    #expect(try runs().status == 0)
+  }
+}
