@@ -12,7 +12,9 @@ var packages: [Package.Dependency] = [
   .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
 ]
 let argumentParser = Target.Dependency.product(
-  name: "ArgumentParser", package: "swift-argument-parser")
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
@@ -46,22 +48,28 @@ let modules: [Module] = [
   Module(name: "Tokenizers", uses: ["CPCRE2", heap]),
   Module(name: "Checkpoints", uses: ["Tensor"]),
   Module(
-    name: "Datasets", uses: ["Tokenizers"],
+    name: "Datasets",
+    uses: ["Tokenizers"],
     resources: [
       .embedInCode("Resources/calibration.txt"), .embedInCode("Resources/evaluation.txt"),
-    ]),
+    ]
+  ),
   Module(name: "Models", uses: ["Tensor", "Tokenizers", "Checkpoints"]),
   Module(name: "Pipeline", uses: ["Tensor", "Checkpoints", "Datasets", "Models", crypto, yams]),
   Module(
     name: "Evaluate",
-    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]),
+    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
+  ),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
   Module(
     name: "Export",
-    uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]),
+    uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]
+  ),
   Module(
-    name: "Reports", uses: ["Pipeline", mustache],
-    resources: [.embedInCode("Resources/report.mustache")]),
+    name: "Reports",
+    uses: ["Pipeline", mustache],
+    resources: [.embedInCode("Resources/report.mustache")]
+  ),
 ]
 
 let libraries = modules.map { Target.Dependency(stringLiteral: $0.name) }
@@ -75,34 +83,56 @@ let package = Package(
   dependencies: packages,
   targets: [
     .systemLibrary(
-      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+      name: "COpenBLAS",
+      pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"])]
+    ),
     .systemLibrary(
-      name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+      name: "CPCRE2",
+      pkgConfig: "libpcre2-8",
+      providers: [.apt(["libpcre2-dev"])]
+    ),
     .target(name: "CKernels"),
   ]
     + modules.map {
       .target(
-        name: $0.name, dependencies: $0.uses, resources: $0.resources, swiftSettings: settings)
+        name: $0.name,
+        dependencies: $0.uses,
+        resources: $0.resources,
+        swiftSettings: settings
+      )
     }
     + [
       .executableTarget(
-        name: "slm-compress", dependencies: libraries + [argumentParser], swiftSettings: settings),
+        name: "slm-compress",
+        dependencies: libraries + [argumentParser],
+        swiftSettings: settings
+      ),
       .executableTarget(
-        name: "slm-bench", dependencies: ["COpenBLAS"] + libraries + [argumentParser],
-        swiftSettings: settings),
+        name: "slm-bench",
+        dependencies: ["COpenBLAS"] + libraries + [argumentParser],
+        swiftSettings: settings
+      ),
       .target(
-        name: "TestSupport", dependencies: libraries, path: "Tests/Support",
-        swiftSettings: settings),
+        name: "TestSupport",
+        dependencies: libraries,
+        path: "Tests/Support",
+        swiftSettings: settings
+      ),
     ]
     + modules.filter(\.tested).map {
       .testTarget(
-        name: "\($0.name)Tests", dependencies: libraries + ["CKernels", "TestSupport"],
-        swiftSettings: settings)
+        name: "\($0.name)Tests",
+        dependencies: libraries + ["CKernels", "TestSupport"],
+        swiftSettings: settings
+      )
     }
     + [
       .testTarget(
-        name: "CommandTests", dependencies: ["slm-compress", "TestSupport"] + libraries,
-        swiftSettings: settings)
+        name: "CommandTests",
+        dependencies: ["slm-compress", "TestSupport"] + libraries,
+        swiftSettings: settings
+      )
     ],
   swiftLanguageModes: [.v6]
 )

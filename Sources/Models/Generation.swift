@@ -1,5 +1,5 @@
-internal import Tensor
 internal import Foundation
+internal import Tensor
 
 /// How the next token is chosen from the logits.
 public struct Sampling: Sendable, Hashable {
@@ -44,6 +44,7 @@ public struct Sampler {
   /// arXiv:1904.09751 (top-p).
   ///
   /// - Parameter logits: One number per token of the vocabulary.
+  /// - Returns: The token's id.
   /// - Complexity: O(V) if greedy, O(V log V) otherwise.
   public mutating func next(_ logits: [Float]) -> Int32 {
     guard options.temperature > 0 else { return Self.largest(logits) }
@@ -92,7 +93,9 @@ extension LanguageModel {
   /// - Throws: ``ModelError`` if prompt and continuation exceed the model's context.
   @discardableResult
   public func generate(
-    from prompt: [Int32], count: Int, sampling: Sampling,
+    from prompt: [Int32],
+    count: Int,
+    sampling: Sampling,
     _ body: (Int32) throws -> Bool = { _ in true }
   ) throws -> [Int32] {
     guard !prompt.isEmpty, count <= configuration.contextLength - prompt.count else {
@@ -104,7 +107,8 @@ extension LanguageModel {
         at: companions.name,
         remedy: prompt.isEmpty
           ? "give at least one token"
-          : "the model was made for \(configuration.contextLength) tokens; ask for fewer")
+          : "the model was made for \(configuration.contextLength) tokens; ask for fewer"
+      )
     }
     let cache = KeyValueCache(configuration, capacity: prompt.count + count)
     var sampler = Sampler(sampling)

@@ -25,8 +25,12 @@ public final class LanguageModel {
   private var rotary: RotaryTable
 
   package init(
-    configuration: ModelConfiguration, embedding: Linear, blocks: [DecoderBlock],
-    finalNorm: Normalization, untiedHead: Linear?, companions: ModelCompanions
+    configuration: ModelConfiguration,
+    embedding: Linear,
+    blocks: [DecoderBlock],
+    finalNorm: Normalization,
+    untiedHead: Linear?,
+    companions: ModelCompanions
   ) {
     self.configuration = configuration
     self.embedding = embedding
@@ -67,17 +71,27 @@ public final class LanguageModel {
   /// - Precondition: The sequences are of one length, and their ids in range.
   /// - Complexity: About `2 · B · T` operations per weight of the blocks.
   package func hidden(
-    _ sequences: [[Int32]], cache: KeyValueCache? = nil, tap: ActivationTap? = nil
+    _ sequences: [[Int32]],
+    cache: KeyValueCache? = nil,
+    tap: ActivationTap? = nil
   ) -> Tensor {
     let tokens = sequences.first?.count ?? 0
     require(sequences.allSatisfy { $0.count == tokens }, "hidden: sequences differ in length")
     let start = cache?.count ?? 0
     if rotary.positions < start + tokens {
       // Doubling keeps generation from computing the table anew at every token.
-      rotary = RotaryTable(configuration.rotary, positions: max(start + tokens, 2 * rotary.positions))
+      rotary = RotaryTable(
+        configuration.rotary,
+        positions: max(start + tokens, 2 * rotary.positions)
+      )
     }
     let context = ForwardContext(
-      configuration: configuration, rotary: rotary, start: start, cache: cache, tap: tap)
+      configuration: configuration,
+      rotary: rotary,
+      start: start,
+      cache: cache,
+      tap: tap
+    )
     var x = embedding.weight.matrix.gathered(rows: sequences.flatMap(\.self))  // [B · T, D]
     x = x.reshaped([sequences.count, tokens, configuration.hiddenSize])
     for block in blocks { x = block(x, context) }
@@ -90,6 +104,7 @@ public final class LanguageModel {
   /// - Parameters:
   ///   - sequences: `B` sequences of the same length `T` of token ids in `0..<V`.
   ///   - cache: What one sequence has seen before; it grows by these tokens.
+  /// - Returns: `[B, T, D]`, float32.
   public func hidden(_ sequences: [[Int32]], cache: KeyValueCache? = nil) -> Tensor {
     hidden(sequences, cache: cache, tap: nil)
   }

@@ -78,11 +78,14 @@ public final class ModelWriter {
       byteCount += tensor.byteCount
     }
     let source = FolderWeights(
-      tensors: try SafetensorsFile(path: url.path), file: url.path,
-      quantization: try PreservedWeights(quantization, file: url.path))
+      tensors: try SafetensorsFile(path: url.path),
+      file: url.path,
+      quantization: try PreservedWeights(quantization, file: url.path)
+    )
     for matrix in section.matrices {
       matrix.relocate(
-        to: try source.matrix(matrix.name, rows: matrix.rows, columns: matrix.columns))
+        to: try source.matrix(matrix.name, rows: matrix.rows, columns: matrix.columns)
+      )
     }
   }
 
@@ -91,7 +94,8 @@ public final class ModelWriter {
       path: url.path,
       tensors: tensors.map {
         TensorDeclaration($0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape)
-      })
+      }
+    )
     for (name, tensor) in tensors { try writer.append(tensor, to: name) }
     try writer.finish()
   }

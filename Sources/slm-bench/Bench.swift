@@ -15,8 +15,11 @@ struct Bench: ParsableCommand {
         slm-bench forward models/SmolLM2-135M --tokens 512
         slm-bench decode models/SmolLM2-135M-Instruct.Q4_1.gguf
       """,
-    subcommands: [KernelsCommand.self, ForwardCommand.self, DecodeCommand.self, TokenizeCommand.self],
-    defaultSubcommand: KernelsCommand.self)
+    subcommands: [
+      KernelsCommand.self, ForwardCommand.self, DecodeCommand.self, TokenizeCommand.self,
+    ],
+    defaultSubcommand: KernelsCommand.self
+  )
 }
 
 /// Options that every measurement has.

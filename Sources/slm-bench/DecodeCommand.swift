@@ -5,7 +5,9 @@ internal import Tensor
 /// Times generation token by token.
 struct DecodeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "decode", abstract: "Time generation, one token at a time.")
+    commandName: "decode",
+    abstract: "Time generation, one token at a time."
+  )
 
   @Argument(help: "A model: a folder or a GGUF file.")
   var model: String
@@ -40,6 +42,8 @@ struct DecodeCommand: ParsableCommand {
         ("tokens_per_second_median", Double(produced) / time.median),
         ("weight_gigabytes_per_second", rate * bytes / 1e9),
         ("copy_gigabytes_per_second", copy),
-      ], json: options.json)
+      ],
+      json: options.json
+    )
   }
 }

@@ -6,7 +6,9 @@ internal import Tensor
 /// Times the forward pass of evaluation: one window, logits of all positions.
 struct ForwardCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "forward", abstract: "Time the forward pass with logits of all positions.")
+    commandName: "forward",
+    abstract: "Time the forward pass with logits of all positions."
+  )
 
   @Argument(help: "A model: a folder or a GGUF file.")
   var model: String
@@ -38,7 +40,9 @@ struct ForwardCommand: ParsableCommand {
         ("gigaflops_per_second", rate),
         ("openblas_sgemm_gigaflops_per_second", ceiling),
         ("fraction_of_openblas_sgemm", rate / ceiling),
-      ], json: options.json)
+      ],
+      json: options.json
+    )
   }
 }
 

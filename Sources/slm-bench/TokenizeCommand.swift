@@ -6,7 +6,9 @@ internal import Tokenizers
 /// Times the tokenizer on one thread.
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tokenize", abstract: "Time the tokenizer on a text, on one thread.")
+    commandName: "tokenize",
+    abstract: "Time the tokenizer on a text, on one thread."
+  )
 
   @Argument(help: "A model: a folder or a GGUF file.")
   var model: String
@@ -29,6 +31,8 @@ struct TokenizeCommand: ParsableCommand {
         ("megabytes_per_second", Double(bytes.count) / 1e6 / time.best),
         ("tokens_per_second", Double(count) / time.best),
         ("tokens", Double(count)),
-      ], json: options.json)
+      ],
+      json: options.json
+    )
   }
 }

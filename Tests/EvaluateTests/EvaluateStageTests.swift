@@ -10,10 +10,10 @@ import Testing
 struct EvaluateStageTests {
   @Test("the model is measured on the stage's own text, against the stage's own reference")
   func running() throws {
-    let (tiny, other) = (try TinyModel(), try TinyModel())
+    let (tiny, other) = (try GoldenModelCopy(), try GoldenModelCopy())
     try other.replace("model.layers.1.mlp.gate_proj") { $0[0] += 2 }
     let text = tiny.url.appending(path: "notes.txt")
-    try Data(TinyModel.text(150).utf8).write(to: text)
+    try Data(GoldenModelCopy.text(150).utf8).write(to: text)
     var options = EvaluateOptions()
     options.settings.perplexity = .file(InputPath("notes.txt"))
     options.settings.context = 30
@@ -33,7 +33,7 @@ struct EvaluateStageTests {
 
   @Test("settings that cannot work are found before anything runs")
   func checking() throws {
-    var promise = ModelPromise(try TinyModel().load().outline)
+    var promise = ModelPromise(try GoldenModelCopy().load().outline)
     var options = EvaluateOptions()
     #expect(EvaluateStage(options).check(&promise).isEmpty)
     options.settings.tokens = 100
@@ -42,7 +42,7 @@ struct EvaluateStageTests {
 
   @Test("size counts whole weight files, every shard once")
   func size() throws {
-    let tiny = try TinyModel("llama-sharded")
+    let tiny = try GoldenModelCopy("llama-sharded")
     let model = try tiny.load()
     let size = try ModelSize(
       of: CheckpointFolder(tiny.url.path).open(),

@@ -74,7 +74,7 @@ struct EvaluationTextTests {
 
   @Test("the beginning of a text is what the tokenizer puts before it", arguments: [true, false])
   func beginning(adds: Bool) throws {
-    let model = try TinyModel(addsBeginning: adds).load()
+    let model = try GoldenModelCopy(addsBeginning: adds).load()
     #expect(try model.tokenizer().addedBeginning() == (adds ? 1 : nil))
     let text = try EvaluationText(
       .builtinEvaluation,

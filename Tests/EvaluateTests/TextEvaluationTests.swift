@@ -15,7 +15,7 @@ struct TextEvaluationTests {
     arguments: [EvaluationProtocol.windows, .llamaCPP]
   )
   func perplexity(kind: EvaluationProtocol) throws {
-    let model = try TinyModel().load()
+    let model = try GoldenModelCopy().load()
     let text = try makeText(model, kind: kind)
     let result = try TextEvaluation(text).measure(model)
     var losses: [Double] = []
@@ -33,7 +33,7 @@ struct TextEvaluationTests {
 
   @Test("agreement is that of the full distributions in double")
   func agreement() throws {
-    let (model, other) = (try TinyModel(), try TinyModel())
+    let (model, other) = (try GoldenModelCopy(), try GoldenModelCopy())
     try other.replace("model.layers.0.mlp.up_proj") { weights in
       for index in weights.indices { weights[index] *= index % 3 == 0 ? 0.7 : 1.1 }
     }
@@ -64,7 +64,7 @@ struct TextEvaluationTests {
 
   @Test("a model compared with itself agrees exactly")
   func itself() throws {
-    let tiny = try TinyModel("qwen3")
+    let tiny = try GoldenModelCopy("qwen3")
     let text = try makeText(try tiny.load(), kind: .windows)
     let result = try TextEvaluation(text).measure(
       try tiny.load(),
@@ -80,7 +80,9 @@ struct TextEvaluationTests {
     arguments: [EvaluationProtocol.windows, .llamaCPP]
   )
   func keptOutputs(kind: EvaluationProtocol) throws {
-    let (baseline, other) = (try TinyModel(addsBeginning: true), try TinyModel(addsBeginning: true))
+    let (baseline, other) = (
+      try GoldenModelCopy(addsBeginning: true), try GoldenModelCopy(addsBeginning: true)
+    )
     try other.replace("model.layers.1.self_attn.v_proj") { $0[7] += 3 }
     let (reference, changed) = (try baseline.load(), try other.load())
     let text = try makeText(reference, kind: kind)
@@ -105,7 +107,7 @@ struct TextEvaluationTests {
 
   @Test("kept outputs of another text or protocol are refused")
   func otherText() throws {
-    let tiny = try TinyModel()
+    let tiny = try GoldenModelCopy()
     let model = try tiny.load()
     let folder = tiny.url.appending(path: "reference")
     let text = try makeText(model, kind: .windows)
@@ -128,7 +130,7 @@ struct TextEvaluationTests {
     ]
   )
   func notFinite(layer: String, place: String) throws {
-    let tiny = try TinyModel()
+    let tiny = try GoldenModelCopy()
     try tiny.replace(layer) { $0[3] = .nan }
     let model = try tiny.load()
     let text = try makeText(model, kind: .windows)
@@ -143,7 +145,7 @@ struct TextEvaluationTests {
 
   @Test("tokens beyond the vocabulary and other vocabularies are errors")
   func vocabularies() throws {
-    let model = try TinyModel().load()
+    let model = try GoldenModelCopy().load()
     let text = try EvaluationText(
       tokens: [1, 2, 3, 64, 5, 6],
       name: "x",
@@ -155,7 +157,7 @@ struct TextEvaluationTests {
 
   @Test("progress counts tokens to the end")
   func progress() throws {
-    let model = try TinyModel().load()
+    let model = try GoldenModelCopy().load()
     let text = try makeText(model, kind: .windows)
     var seen: [Int] = []
     _ = try TextEvaluation(text).measure(model) { done, _ in seen.append(done) }
@@ -172,7 +174,7 @@ extension TextEvaluationTests {
     let tokenizer = try model.tokenizer()
     let beginning = kind == .llamaCPP ? try tokenizer.addedBeginning() : nil
     return try EvaluationText(
-      tokens: tokenizer.encode(TinyModel.text(200, seed: seed)),
+      tokens: tokenizer.encode(GoldenModelCopy.text(200, seed: seed)),
       name: "text",
       kind: kind,
       context: 32,

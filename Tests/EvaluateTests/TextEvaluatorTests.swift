@@ -9,7 +9,7 @@ import Testing
 struct TextEvaluatorTests {
   @Test("baseline and changed model are measured, with size and agreement")
   func measuring() throws {
-    let (baseline, changed) = (try TinyModel(), try TinyModel())
+    let (baseline, changed) = (try GoldenModelCopy(), try GoldenModelCopy())
     try changed.replace("model.layers.0.mlp.down_proj") { $0[11] += 1 }
     let context = makeContext(baseline)
     let evaluator = TextEvaluator()
@@ -34,7 +34,7 @@ struct TextEvaluatorTests {
 
   @Test("without agreement nothing is kept")
   func withoutAgreement() throws {
-    let baseline = try TinyModel()
+    let baseline = try GoldenModelCopy()
     var settings = makeSettings()
     settings.agreement = false
     let context = makeContext(baseline, settings)
@@ -46,7 +46,7 @@ struct TextEvaluatorTests {
 
   @Test("a longer window than the model's context and a single window are warned of")
   func warnings() throws {
-    let baseline = try TinyModel()
+    let baseline = try GoldenModelCopy()
     var settings = makeSettings()
     settings.context = 80
     settings.tokens = 100
@@ -82,7 +82,7 @@ struct TextEvaluatorTests {
   }
 
   private func makeContext(
-    _ model: TinyModel,
+    _ model: GoldenModelCopy,
     _ settings: EvaluationSettings? = nil
   ) -> EvaluationContext {
     EvaluationContext(

@@ -11,10 +11,6 @@ import json
 import pathlib
 import sys
 
-# A script of this folder has the name of a package that transformers imports.
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path = [path for path in sys.path if pathlib.Path(path).resolve() != HERE]
-
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -143,7 +139,7 @@ def make(folder, seed, kind, dtype, changes, files, base=SMALL, count=TOKENS):
 
 
 def main():
-    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "models"
+    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "models"
     for seed, (name, case) in enumerate(CASES.items()):
         make(root / name, seed, *case)
         print(name, sum(file.stat().st_size for file in (root / name).iterdir()), "bytes")

@@ -35,6 +35,13 @@ def best(work, repeat=REPEAT):
     return min(times)
 
 
+def silence(llama_cpp):
+    # The callback must outlive the calls.
+    global quiet
+    quiet = llama_cpp.llama_log_callback(lambda *_: None)
+    llama_cpp.llama_log_set(quiet, None)
+
+
 # Workers: each prints one JSON object.
 
 
@@ -54,7 +61,7 @@ def llama_forward(_, work):
     import llama_cpp
 
     parameters = llama_cpp.llama_model_default_params()
-    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda *_: None), None)
+    silence(llama_cpp)
     model = llama_cpp.llama_model_load_from_file(
         os.path.join(work, "f32.gguf").encode(), parameters
     )
@@ -111,7 +118,7 @@ def llama_quantize(kind):
     def work_on(_, work):
         import llama_cpp
 
-        llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda *_: None), None)
+        silence(llama_cpp)
         options = llama_cpp.llama_model_quantize_default_params()
         options.nthread = THREADS
         options.ftype = {"q4_0": 2, "q8_0": 7}[kind]
@@ -133,7 +140,8 @@ def our_quantize(kind):
 
         def step():
             subprocess.run(
-                [COMMAND, "convert", source, target, "--type", kind, "--overwrite", "--quiet"], check=True
+                [COMMAND, "convert", source, target, "--type", kind, "--overwrite"], check=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
 
         return {"seconds": best(step, 3)}

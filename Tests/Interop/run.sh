@@ -32,13 +32,13 @@ $python Tests/Interop/tokenizer_parity.py $command $model "$text"
 
 step "Logits of random models and of SmolLM2"
 rm -rf $work/float32
-$command convert $model $work/float32 --type float32 --quiet
+$command convert $model $work/float32 --type float32 > /dev/null
 $python Tests/Interop/logits_parity.py $command $work/float32
 
 step "Quantized blocks"
-$command convert $model $work/f32.gguf --type f32 --overwrite --quiet
+$command convert $model $work/f32.gguf --type f32 --overwrite > /dev/null
 for type in q8_0 q4_0 q4_1 q5_0 q5_1; do
-  $command convert $work/f32.gguf $work/$type.gguf --type $type --embedding $type --overwrite --quiet
+  $command convert $work/f32.gguf $work/$type.gguf --type $type --embedding $type --overwrite > /dev/null
   $python Tests/Interop/gguf_tensors.py $work/$type.gguf $work/f32.gguf --round
 done
 

@@ -179,7 +179,8 @@ extension DamagedFileTests {
   private static let values: [JSONValue] = [
     .null, .bool(true), .bool(false), .integer(0), .integer(-1), .integer(1), .integer(3),
     .integer(1 << 30), .integer(1 << 31), .integer(.max), .integer(.min), .number(0.5),
-    .number(1e308), .number(-1e308), .number(5e-324), .number(-0.0), .string(""), .string("yarn"),
+    .number(1e308), .number(-1e308), .number(.leastNonzeroMagnitude), .number(-0.0), .string(""),
+    .string("yarn"),
     .string("llama"), .string("qwen3"), .string("full_attention"), .array([]), .object([:]),
     .array([.string("full_attention"), .string("sliding_attention")]), .array([.null]),
     .object(["rope_type": .string("yarn"), "factor": .number(1e300)]),
@@ -187,7 +188,7 @@ extension DamagedFileTests {
       "rope_type": .string("yarn"), "factor": .number(2), "beta_fast": .integer(0),
       "beta_slow": .number(-1), "original_max_position_embeddings": .integer(1),
     ]),
-    .object(["type": .string("linear"), "factor": .number(5e-324)]),
+    .object(["type": .string("linear"), "factor": .number(.leastNonzeroMagnitude)]),
     .object([
       "rope_type": .string("llama3"), "factor": .integer(8), "low_freq_factor": .integer(4),
       "high_freq_factor": .integer(4), "original_max_position_embeddings": .integer(.max),

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Tokenizers
 
-/// The files that Tests/Golden/tokenizers.py writes.
+/// The files that Tests/Golden/tokenizer_files.py writes.
 struct TokenizerGolden: Decodable {
   let ids: [[Int32]]
   let special: [[Int32]?]

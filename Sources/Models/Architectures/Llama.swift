@@ -3,8 +3,15 @@ extension Architecture {
   ///
   /// Source: Touvron et al., *LLaMA*, 2023, arXiv:2302.13971.
   public static let llama = Architecture(
-    modelType: "llama", className: "LlamaForCausalLM", ggufName: "llama",
-    ggufInterleavesRotaryRows: true, hasQueryKeyValueBias: false, hasQueryKeyNorm: false,
-    usesSlidingWindow: false, readsBiasKeys: true, defaultRotaryBase: 10_000,
-    defaultNormEpsilon: 1e-6)
+    modelType: "llama",
+    className: "LlamaForCausalLM",
+    ggufName: "llama",
+    ggufInterleavesRotaryRows: true,
+    hasQueryKeyValueBias: false,
+    hasQueryKeyNorm: false,
+    usesSlidingWindow: false,
+    readsBiasKeys: true,
+    defaultRotaryBase: 10_000,
+    defaultNormEpsilon: 1e-6
+  )
 }

@@ -3,8 +3,15 @@ extension Architecture {
   ///
   /// Source: Yang et al., *Qwen2 Technical Report*, 2024, arXiv:2407.10671.
   public static let qwen2 = Architecture(
-    modelType: "qwen2", className: "Qwen2ForCausalLM", ggufName: "qwen2",
-    ggufInterleavesRotaryRows: false, hasQueryKeyValueBias: true, hasQueryKeyNorm: false,
-    usesSlidingWindow: false, readsBiasKeys: false, defaultRotaryBase: 10_000,
-    defaultNormEpsilon: 1e-6)
+    modelType: "qwen2",
+    className: "Qwen2ForCausalLM",
+    ggufName: "qwen2",
+    ggufInterleavesRotaryRows: false,
+    hasQueryKeyValueBias: true,
+    hasQueryKeyNorm: false,
+    usesSlidingWindow: false,
+    readsBiasKeys: false,
+    defaultRotaryBase: 10_000,
+    defaultNormEpsilon: 1e-6
+  )
 }

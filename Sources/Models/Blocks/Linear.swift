@@ -45,7 +45,8 @@ public final class Linear {
     set {
       require(
         newValue.rows == rows && newValue.columns == columns,
-        "linear: \(name) is [\(rows), \(columns)], not [\(newValue.rows), \(newValue.columns)]")
+        "linear: \(name) is [\(rows), \(columns)], not [\(newValue.rows), \(newValue.columns)]"
+      )
       loaded = newValue
       format = newValue.format
       isChanged = true
@@ -55,8 +56,9 @@ public final class Linear {
   /// Whether the weight differs from what its file holds.
   public private(set) var isChanged = false
 
-  /// Forgets what was read, mapped pages included; the next use reads it again. A changed weight
-  /// stays.
+  /// Forgets what was read, mapped pages included; the next use reads it again.
+  ///
+  /// A changed weight stays.
   package func release() {
     guard !isChanged, let weight = loaded else { return }
     for part in weight.parts { part.tensor.discardPages() }
@@ -90,7 +92,10 @@ package struct StoredWeight {
   package let read: () -> any LinearWeight
 
   package init(
-    rows: Int, columns: Int, format: WeightFormat, read: @escaping () -> any LinearWeight
+    rows: Int,
+    columns: Int,
+    format: WeightFormat,
+    read: @escaping () -> any LinearWeight
   ) {
     self.rows = rows
     self.columns = columns

@@ -39,7 +39,11 @@ public struct SelfAttention {
       (keys, values) = cache.append(keys: keys, values: values, layer: layer)
     }
     let mixed = queries.causalAttention(
-      keys: keys, values: values, start: start, window: model.slidingWindow)  // [B, T, H, C]
+      keys: keys,
+      values: values,
+      start: start,
+      window: model.slidingWindow
+    )  // [B, T, H, C]
     let flat = mixed.reshaped([batch, tokens, model.queryHeads * model.headSize])
     context.tap?(output, flat)
     return output(flat)

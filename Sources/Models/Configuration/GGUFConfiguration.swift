@@ -18,24 +18,35 @@ struct GGUFConfiguration {
     let keyHeads = try has("attention.head_count_kv") ? size("attention.head_count_kv") : queryHeads
     guard queryHeads % keyHeads == 0 else {
       throw invalid(
-        "attention.head_count_kv", "\(keyHeads) key heads do not divide \(queryHeads) query heads")
+        "attention.head_count_kv",
+        "\(keyHeads) key heads do not divide \(queryHeads) query heads"
+      )
     }
-    let headSize = try has("attention.key_length")
+    let headSize =
+      try has("attention.key_length")
       ? size("attention.key_length") : hiddenSize / queryHeads
     func hasBias(_ name: String) -> Bool { tensors.entry("blk.0.\(name).bias") != nil }
     return ModelConfiguration(
-      architecture: architecture, hiddenSize: hiddenSize, layerCount: try size("block_count"),
-      feedForwardSize: try size("feed_forward_length"), queryHeads: queryHeads,
-      keyHeads: keyHeads, headSize: headSize, vocabularySize: embedding.shape[0],
+      architecture: architecture,
+      hiddenSize: hiddenSize,
+      layerCount: try size("block_count"),
+      feedForwardSize: try size("feed_forward_length"),
+      queryHeads: queryHeads,
+      keyHeads: keyHeads,
+      headSize: headSize,
+      vocabularySize: embedding.shape[0],
       contextLength: try size("context_length"),
       normEpsilon: try metadata.real(key("attention.layer_norm_rms_epsilon")),
       rotary: try rotary(architecture, headSize: headSize, tensors: tensors),
       tiesEmbeddings: tensors.entry("output.weight") == nil,
-      hasQueryKeyValueBias: hasBias("attn_q"), hasAttentionOutputBias: hasBias("attn_output"),
-      hasFeedForwardBias: hasBias("ffn_gate"), hasQueryKeyNorm: architecture.hasQueryKeyNorm,
+      hasQueryKeyValueBias: hasBias("attn_q"),
+      hasAttentionOutputBias: hasBias("attn_output"),
+      hasFeedForwardBias: hasBias("ffn_gate"),
+      hasQueryKeyNorm: architecture.hasQueryKeyNorm,
       slidingWindow: try has("attention.sliding_window") ? size("attention.sliding_window") : nil,
       beginningOfText: token("tokenizer.ggml.bos_token_id"),
-      endOfText: [token("tokenizer.ggml.eos_token_id")].compactMap(\.self))
+      endOfText: [token("tokenizer.ggml.eos_token_id")].compactMap(\.self)
+    )
   }
 
   private func architecture() throws -> Architecture {
@@ -43,8 +54,11 @@ struct GGUFConfiguration {
     guard let architecture = Architecture.named(inGGUF: name) else {
       let known = Set(Architecture.all.map(\.ggufName)).sorted().joined(separator: ", ")
       throw ModelError(
-        .unsupported, "models of architecture “\(name)” are not supported",
-        at: "\(file): general.architecture", remedy: "supported are \(known)")
+        .unsupported,
+        "models of architecture “\(name)” are not supported",
+        at: "\(file): general.architecture",
+        remedy: "supported are \(known)"
+      )
     }
     return architecture
   }
@@ -58,7 +72,9 @@ struct GGUFConfiguration {
 
 extension GGUFConfiguration {
   private func rotary(
-    _ architecture: Architecture, headSize: Int, tensors: GGUFFile
+    _ architecture: Architecture,
+    headSize: Int,
+    tensors: GGUFFile
   ) throws -> RotaryConfiguration {
     let base =
       try has("rope.freq_base")
@@ -93,16 +109,21 @@ extension GGUFConfiguration {
     case "yarn":
       // llama.cpp multiplies its own magnitude by the file's factor.
       return .yarn(
-        factor: factor, betaFast: try number("yarn_beta_fast", 32),
+        factor: factor,
+        betaFast: try number("yarn_beta_fast", 32),
         betaSlow: try number("yarn_beta_slow", 1),
         attentionFactor: try number("attn_factor", 1) * yarnMagnitude(factor, 1),
         originalContextLength: try has("rope.scaling.original_context_length")
           ? size("rope.scaling.original_context_length") : size("context_length"),
-        truncates: true)
+        truncates: true
+      )
     default:
       throw ModelError(
-        .unsupported, "the rotary scaling “\(kind)” is not supported",
-        at: "\(file): \(key("rope.scaling.type"))", remedy: "supported are none, linear and yarn")
+        .unsupported,
+        "the rotary scaling “\(kind)” is not supported",
+        at: "\(file): \(key("rope.scaling.type"))",
+        remedy: "supported are none, linear and yarn"
+      )
     }
   }
 }
@@ -112,8 +133,11 @@ extension RotaryConfiguration {
   func llama3Scaling(matching divisors: [Float]) -> Scaling? {
     guard let largest = divisors.max(), largest > 1 else { return nil }
     let scaling = Scaling.llama3(
-      factor: Double(largest), lowFrequencyFactor: 1, highFrequencyFactor: 4,
-      originalContextLength: 8192)
+      factor: Double(largest),
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalContextLength: 8192
+    )
     let plain = RotaryConfiguration(base: base, channels: channels)
     let scaled = RotaryConfiguration(base: base, channels: channels, scaling: scaling)
     let matches = zip(zip(plain.frequencies, scaled.frequencies), divisors).allSatisfy {
@@ -138,8 +162,11 @@ extension GGUFConfiguration {
   private func size(_ name: String) throws -> Int {
     if metadata[key(name)]?.array != nil {
       throw ModelError(
-        .unsupported, "layers of different sizes are not supported", at: "\(file): \(key(name))",
-        remedy: "use a model whose layers are alike")
+        .unsupported,
+        "layers of different sizes are not supported",
+        at: "\(file): \(key(name))",
+        remedy: "use a model whose layers are alike"
+      )
     }
     let value = try metadata.integer(key(name))
     guard value > 0, value <= Self.sizeLimit else {
@@ -150,6 +177,10 @@ extension GGUFConfiguration {
 
   private func invalid(_ name: String, _ problem: String) -> ModelError {
     ModelError(
-      .invalid, problem, at: "\(file): \(key(name))", remedy: "the file is damaged; fetch it again")
+      .invalid,
+      problem,
+      at: "\(file): \(key(name))",
+      remedy: "the file is damaged; fetch it again"
+    )
   }
 }

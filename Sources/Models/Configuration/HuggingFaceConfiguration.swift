@@ -13,7 +13,9 @@ struct HuggingFaceConfiguration {
     let keyHeads = try optionalPositive("num_key_value_heads") ?? queryHeads
     guard queryHeads % keyHeads == 0 else {
       throw invalid(
-        "num_key_value_heads", "\(keyHeads) key heads do not divide \(queryHeads) query heads")
+        "num_key_value_heads",
+        "\(keyHeads) key heads do not divide \(queryHeads) query heads"
+      )
     }
     let headSize = try optionalPositive("head_dim") ?? hiddenSize / queryHeads
     let attentionBias = try flag("attention_bias") ?? false
@@ -21,10 +23,14 @@ struct HuggingFaceConfiguration {
     let biased = architecture.readsBiasKeys && attentionBias
     try requireSilu()
     return ModelConfiguration(
-      architecture: architecture, hiddenSize: hiddenSize,
+      architecture: architecture,
+      hiddenSize: hiddenSize,
       layerCount: try positive("num_hidden_layers"),
-      feedForwardSize: try positive("intermediate_size"), queryHeads: queryHeads,
-      keyHeads: keyHeads, headSize: headSize, vocabularySize: try positive("vocab_size"),
+      feedForwardSize: try positive("intermediate_size"),
+      queryHeads: queryHeads,
+      keyHeads: keyHeads,
+      headSize: headSize,
+      vocabularySize: try positive("vocab_size"),
       contextLength: try optionalPositive("max_position_embeddings") ?? 2048,
       normEpsilon: try number("rms_norm_eps") ?? architecture.defaultNormEpsilon,
       rotary: try rotary(architecture, headSize: headSize),
@@ -35,7 +41,8 @@ struct HuggingFaceConfiguration {
       hasQueryKeyNorm: architecture.hasQueryKeyNorm,
       slidingWindow: try slidingWindow(architecture),
       beginningOfText: json["bos_token_id"]?.integer.flatMap(Int32.init(exactly:)),
-      endOfText: endOfText)
+      endOfText: endOfText
+    )
   }
 
   private func architecture() throws(ModelError) -> Architecture {
@@ -45,8 +52,11 @@ struct HuggingFaceConfiguration {
     guard let architecture = Architecture.named(modelType) else {
       let known = Architecture.all.map(\.modelType).joined(separator: ", ")
       throw ModelError(
-        .unsupported, "models of type “\(modelType)” are not supported", at: "\(file): model_type",
-        remedy: "supported types are \(known)")
+        .unsupported,
+        "models of type “\(modelType)” are not supported",
+        at: "\(file): model_type",
+        remedy: "supported types are \(known)"
+      )
     }
     return architecture
   }
@@ -55,15 +65,20 @@ struct HuggingFaceConfiguration {
     let activation = json["hidden_act"]?.string ?? "silu"
     guard activation == "silu" || activation == "swish" else {
       throw ModelError(
-        .unsupported, "the activation “\(activation)” is not supported", at: "\(file): hidden_act",
-        remedy: "supported is silu")
+        .unsupported,
+        "the activation “\(activation)” is not supported",
+        at: "\(file): hidden_act",
+        remedy: "supported is silu"
+      )
     }
   }
 
   private func slidingWindow(_ architecture: Architecture) throws(ModelError) -> Int? {
     let applies = try flag("use_sliding_window") ?? architecture.usesSlidingWindow
     guard applies, let window = try optionalPositive("sliding_window") else { return nil }
-    if let types = json["layer_types"]?.array, types.contains(where: { $0.string != "sliding_attention" }) {
+    if let types = json["layer_types"]?.array,
+      types.contains(where: { $0.string != "sliding_attention" })
+    {
       if types.allSatisfy({ $0.string == "full_attention" }) { return nil }
       throw mixedWindows
     }
@@ -78,8 +93,11 @@ struct HuggingFaceConfiguration {
 
   private var mixedWindows: ModelError {
     ModelError(
-      .unsupported, "some layers attend through a window and others do not",
-      at: "\(file): layer_types", remedy: "this mixture is not supported")
+      .unsupported,
+      "some layers attend through a window and others do not",
+      at: "\(file): layer_types",
+      remedy: "this mixture is not supported"
+    )
   }
 
   private var endOfText: [Int32] {
@@ -93,7 +111,8 @@ struct HuggingFaceConfiguration {
 extension HuggingFaceConfiguration {
   /// `rope_parameters`, or before transformers 5 `rope_theta` and `rope_scaling`.
   private func rotary(
-    _ architecture: Architecture, headSize: Int
+    _ architecture: Architecture,
+    headSize: Int
   ) throws(ModelError) -> RotaryConfiguration {
     let parameters = json["rope_parameters"] ?? json["rope_scaling"] ?? .null
     let base =
@@ -106,10 +125,14 @@ extension HuggingFaceConfiguration {
     guard channels >= 2, channels <= Double(headSize), Int(channels) % 2 == 0 else {
       throw invalid(
         "partial_rotary_factor",
-        "\(channels) of \(headSize) channels would rotate; an even number must")
+        "\(channels) of \(headSize) channels would rotate; an even number must"
+      )
     }
     return RotaryConfiguration(
-      base: base, channels: Int(channels), scaling: try rotaryScaling(parameters))
+      base: base,
+      channels: Int(channels),
+      scaling: try rotaryScaling(parameters)
+    )
   }
 
   private func rotaryScaling(
@@ -129,16 +152,22 @@ extension HuggingFaceConfiguration {
         factor: try scaling(parameters, "factor"),
         lowFrequencyFactor: try scaling(parameters, "low_freq_factor"),
         highFrequencyFactor: try scaling(parameters, "high_freq_factor"),
-        originalContextLength: original)
+        originalContextLength: original
+      )
     case "yarn":
       let factor =
         parameters["factor"]?.number ?? Double(context) / Double(original)
-      guard factor.isFinite, factor > 0 else { throw invalid("factor", "\(factor) is not positive") }
+      guard factor.isFinite, factor > 0 else {
+        throw invalid("factor", "\(factor) is not positive")
+      }
       return .yarn(
-        factor: factor, betaFast: parameters["beta_fast"]?.number ?? 32,
+        factor: factor,
+        betaFast: parameters["beta_fast"]?.number ?? 32,
         betaSlow: parameters["beta_slow"]?.number ?? 1,
         attentionFactor: yarnAttentionFactor(parameters, factor: factor),
-        originalContextLength: original, truncates: parameters["truncate"]?.bool ?? true)
+        originalContextLength: original,
+        truncates: parameters["truncate"]?.bool ?? true
+      )
     case "divisors":
       let divisors = (parameters["divisors"]?.array ?? []).compactMap { $0.number.map(Float.init) }
       guard !divisors.isEmpty, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
@@ -147,8 +176,11 @@ extension HuggingFaceConfiguration {
       return .divisors(divisors)
     default:
       throw ModelError(
-        .unsupported, "the rotary scaling “\(kind)” is not supported",
-        at: "\(file): rope_parameters", remedy: "supported are default, linear, llama3 and yarn")
+        .unsupported,
+        "the rotary scaling “\(kind)” is not supported",
+        at: "\(file): rope_parameters",
+        remedy: "supported are default, linear, llama3 and yarn"
+      )
     }
   }
 
@@ -193,7 +225,9 @@ extension HuggingFaceConfiguration {
 
   private func number(_ key: String) throws(ModelError) -> Double? {
     guard let value = json[key], !value.isNull else { return nil }
-    guard let number = value.number, number.isFinite else { throw invalid(key, "a number is needed") }
+    guard let number = value.number, number.isFinite else {
+      throw invalid(key, "a number is needed")
+    }
     return number
   }
 
@@ -205,6 +239,10 @@ extension HuggingFaceConfiguration {
 
   private func invalid(_ key: String, _ problem: String) -> ModelError {
     ModelError(
-      .invalid, problem, at: "\(file): \(key)", remedy: "the file is damaged or hand-made; correct it")
+      .invalid,
+      problem,
+      at: "\(file): \(key)",
+      remedy: "the file is damaged or hand-made; correct it"
+    )
   }
 }

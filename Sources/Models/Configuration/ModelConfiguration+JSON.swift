@@ -1,8 +1,8 @@
 extension ModelConfiguration {
-  /// The configuration as config.json says it, readable by transformers before and since
-  /// version 5.
+  /// Returns the configuration as config.json says it.
   ///
   /// - Parameter dtype: The dtype of the weights beside it, such as `bfloat16`.
+  /// - Returns: An object that transformers reads, before and since version 5.
   public func json(dtype: String) -> JSONValue {
     var members: [String: JSONValue] = [
       "architectures": .array([.string(architecture.className)]),
@@ -32,8 +32,9 @@ extension ModelConfiguration {
 }
 
 extension RotaryConfiguration {
-  /// The rotation as `rope_parameters` says it. Divisors, which transformers does not know, are
-  /// written under a name of our own.
+  /// The rotation as `rope_parameters` says it.
+  ///
+  /// Divisors, which transformers does not know, are written under a name of our own.
   var json: JSONValue {
     var members: [String: JSONValue] = ["rope_theta": .number(base)]
     switch scaling {

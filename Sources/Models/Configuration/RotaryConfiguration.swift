@@ -10,13 +10,21 @@ public struct RotaryConfiguration: Sendable, Hashable {
     case linear(factor: Double)
     /// Low frequencies divided by `factor`, high ones kept, those between interpolated.
     case llama3(
-      factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
-      originalContextLength: Int)
+      factor: Double,
+      lowFrequencyFactor: Double,
+      highFrequencyFactor: Double,
+      originalContextLength: Int
+    )
     /// Interpolation by wavelength with a ramp between `betaFast` and `betaSlow` rotations; cosine
     /// and sine are multiplied by `attentionFactor`.
     case yarn(
-      factor: Double, betaFast: Double, betaSlow: Double, attentionFactor: Double,
-      originalContextLength: Int, truncates: Bool)
+      factor: Double,
+      betaFast: Double,
+      betaSlow: Double,
+      attentionFactor: Double,
+      originalContextLength: Int,
+      truncates: Bool
+    )
     /// Frequencies divided by the given numbers, one per pair of channels, as GGUF files store
     /// Llama 3's scaling.
     case divisors([Float])
@@ -74,7 +82,10 @@ public struct RotaryConfiguration: Sendable, Hashable {
 
   /// The pairs between which YaRN passes from keeping frequencies to dividing them.
   private func yarnRamp(
-    fast: Double, slow: Double, original: Int, truncates: Bool
+    fast: Double,
+    slow: Double,
+    original: Int,
+    truncates: Bool
   ) -> (low: Double, high: Double) {
     func pair(rotations: Double) -> Double {
       Double(channels) * log(Double(original) / (rotations * 2 * .pi)) / (2 * log(base))

@@ -45,17 +45,26 @@ struct CompressedTensorsReader: QuantizedReader {
   }
 
   func matrix(
-    _ module: String, rows: Int, columns: Int, in source: FolderWeights
+    _ module: String,
+    rows: Int,
+    columns: Int,
+    in source: FolderWeights
   ) throws -> StoredWeight {
     guard let group = groups.first(where: { $0.claims(module) }) else {
       throw ModelError(
-        .inconsistent, "the weight has scales, but no group of config_groups claims it",
-        at: "\(file): \(module)", remedy: "config.json and weights do not belong together")
+        .inconsistent,
+        "the weight has scales, but no group of config_groups claims it",
+        at: "\(file): \(module)",
+        remedy: "config.json and weights do not belong together"
+      )
     }
     let isPacked = source.tensors.entry("\(module).weight_packed") != nil
     var format = GroupFormat(
-      bits: group.bits, groupSize: group.groupSize, zero: group.isSymmetric ? .symmetric : .integer,
-      scaleType: .float32)
+      bits: group.bits,
+      groupSize: group.groupSize,
+      zero: group.isSymmetric ? .symmetric : .integer,
+      scaleType: .float32
+    )
     try requireDivisible(columns, format, module)
     let scaleShape: Shape = [rows, format.groupCount(columns: columns)]
     let scales = try source.tensor("\(module).weight_scale", shape: scaleShape)
@@ -77,14 +86,23 @@ struct CompressedTensorsReader: QuantizedReader {
       ? nil : try zeroPoints(module, isPacked: isPacked, shape: scaleShape, group, source)
     return StoredWeight(rows: rows, columns: columns, format: .groups(format)) { [format] in
       GroupQuantizedWeight(
-        codes: isPacked ? Self.bytes(codes) : Self.unsigned(codes), scales: scales,
-        zeroPoints: zeros.map { isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0) },
-        format: format, columns: columns)
+        codes: isPacked ? Self.bytes(codes) : Self.unsigned(codes),
+        scales: scales,
+        zeroPoints: zeros.map {
+          isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0)
+        },
+        format: format,
+        columns: columns
+      )
     }
   }
 
   private func zeroPoints(
-    _ module: String, isPacked: Bool, shape: Shape, _ group: Group, _ source: FolderWeights
+    _ module: String,
+    isPacked: Bool,
+    shape: Shape,
+    _ group: Group,
+    _ source: FolderWeights
   ) throws -> Tensor {
     let name = "\(module).weight_zero_point"
     let packedShape: Shape = [(shape[0] * group.bits + 31) / 32, shape[1]]
@@ -96,12 +114,17 @@ struct CompressedTensorsReader: QuantizedReader {
   }
 
   private func requireDivisible(
-    _ columns: Int, _ format: GroupFormat, _ module: String
+    _ columns: Int,
+    _ format: GroupFormat,
+    _ module: String
   ) throws(ModelError) {
     guard let size = format.groupSize, columns % size != 0 else { return }
     throw ModelError(
-      .inconsistent, "\(columns) columns do not divide into groups of \(size)",
-      at: "\(file): \(module)", remedy: "config.json and weights do not belong together")
+      .inconsistent,
+      "\(columns) columns do not divide into groups of \(size)",
+      at: "\(file): \(module)",
+      remedy: "config.json and weights do not belong together"
+    )
   }
 }
 
@@ -109,7 +132,9 @@ struct CompressedTensorsReader: QuantizedReader {
 
 extension CompressedTensorsReader {
   private static func group(
-    _ value: JSONValue, at key: String, _ file: String
+    _ value: JSONValue,
+    at key: String,
+    _ file: String
   ) throws(ModelError) -> Group {
     guard let weights = value["weights"], let bits = weights["num_bits"]?.integer,
       let targets = value["targets"]?.array
@@ -122,20 +147,26 @@ extension CompressedTensorsReader {
         .unsupported,
         "\(weights["type"]?.string ?? "int")\(bits) weights by \(strategy) are not supported",
         at: "\(file): quantization_config.\(key)",
-        remedy: "supported are int weights of 2 to 8 bits by group or channel")
+        remedy: "supported are int weights of 2 to 8 bits by group or channel"
+      )
     }
     let size = weights["group_size"]?.integer
     guard strategy == "channel" || (size ?? 0) > 0 else { throw invalid("\(key).group_size", file) }
     return Group(
-      targets: targets.compactMap(\.string), bits: bits,
+      targets: targets.compactMap(\.string),
+      bits: bits,
       groupSize: strategy == "group" ? size : nil,
-      isSymmetric: weights["symmetric"]?.bool ?? true)
+      isSymmetric: weights["symmetric"]?.bool ?? true
+    )
   }
 
   private static func invalid(_ key: String, _ file: String) -> ModelError {
     ModelError(
-      .invalid, "the section is not as compressed-tensors writes it",
-      at: "\(file): quantization_config.\(key)", remedy: "fetch config.json again")
+      .invalid,
+      "the section is not as compressed-tensors writes it",
+      at: "\(file): quantization_config.\(key)",
+      remedy: "fetch config.json again"
+    )
   }
 }
 
@@ -150,7 +181,9 @@ extension CompressedTensorsReader {
   /// Signed bytes with half their range added.
   private static func unsigned(_ signed: Tensor) -> Tensor {
     Tensor(
-      signed.elements(as: Int8.self).map { UInt8(bitPattern: $0) ^ 0x80 }, shape: signed.shape)
+      signed.elements(as: Int8.self).map { UInt8(bitPattern: $0) ^ 0x80 },
+      shape: signed.shape
+    )
   }
 
   /// Zero points, which are packed along the rows of the matrix, one byte each.

@@ -46,6 +46,9 @@ protocol QuantizedReader {
 
   /// Describes the module's weight, having checked types and shapes of all its parts.
   func matrix(
-    _ module: String, rows: Int, columns: Int, in source: FolderWeights
+    _ module: String,
+    rows: Int,
+    columns: Int,
+    in source: FolderWeights
   ) throws -> StoredWeight
 }

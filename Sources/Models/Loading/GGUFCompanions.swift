@@ -25,11 +25,17 @@ extension ModelCompanions {
     var json = configuration.json(dtype: "float32")
     json["_name_or_path"] = .string(name)
     return ModelCompanions(
-      configuration: json, files: files, origin: url, name: name, tokenizer: tokenizer)
+      configuration: json,
+      files: files,
+      origin: url,
+      name: name,
+      tokenizer: tokenizer
+    )
   }
 
   private static func tokenizerSettings(
-    _ metadata: GGUFMetadata, _ configuration: ModelConfiguration
+    _ metadata: GGUFMetadata,
+    _ configuration: ModelConfiguration
   ) throws -> JSONValue {
     let tokens = try metadata.strings("tokenizer.ggml.tokens")
     var members: [String: JSONValue] = [
@@ -38,9 +44,11 @@ extension ModelCompanions {
       "clean_up_tokenization_spaces": .bool(false),
     ]
     for (key, name) in [
-      ("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding"),
+      ("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"),
+      ("pad_token", "padding"),
     ] {
-      guard let id = metadata["tokenizer.ggml.\(name)_token_id"]?.integer, tokens.indices.contains(id)
+      guard let id = metadata["tokenizer.ggml.\(name)_token_id"]?.integer,
+        tokens.indices.contains(id)
       else { continue }
       members[key] = .string(tokens[id])
     }
@@ -67,8 +75,11 @@ extension GGUFVocabulary {
   init(_ metadata: GGUFMetadata, file: String) throws {
     guard metadata["tokenizer.ggml.model"] != nil else {
       throw ModelError(
-        .unreadable, "the file has no vocabulary", at: "\(file): tokenizer.ggml.model",
-        remedy: "use a GGUF file made with its tokenizer")
+        .unreadable,
+        "the file has no vocabulary",
+        at: "\(file): tokenizer.ggml.model",
+        remedy: "use a GGUF file made with its tokenizer"
+      )
     }
     func id(_ name: String) -> Int32? {
       metadata["tokenizer.ggml.\(name)_token_id"]?.integer.flatMap(Int32.init(exactly:))
@@ -80,12 +91,16 @@ extension GGUFVocabulary {
       tokens: try metadata.strings("tokenizer.ggml.tokens"),
       scores: has("scores") ? try metadata.reals("tokenizer.ggml.scores").map(Float.init) : [],
       tokenTypes: has("token_type")
-        ? try metadata.integers("tokenizer.ggml.token_type").map { Int32(truncatingIfNeeded: $0) } : [],
+        ? try metadata.integers("tokenizer.ggml.token_type").map { Int32(truncatingIfNeeded: $0) }
+        : [],
       merges: has("merges") ? try metadata.strings("tokenizer.ggml.merges") : [],
-      beginningOfText: id("bos"), endOfText: id("eos"), unknown: id("unknown"),
+      beginningOfText: id("bos"),
+      endOfText: id("eos"),
+      unknown: id("unknown"),
       padding: id("padding"),
       addsBeginningOfText: metadata["tokenizer.ggml.add_bos_token"]?.bool,
       addsEndOfText: metadata["tokenizer.ggml.add_eos_token"]?.bool,
-      addsSpacePrefix: metadata["tokenizer.ggml.add_space_prefix"]?.bool)
+      addsSpacePrefix: metadata["tokenizer.ggml.add_space_prefix"]?.bool
+    )
   }
 }

@@ -35,6 +35,7 @@ package enum RotaryRows {
   /// - Parameters:
   ///   - heads: The number of heads the rows divide into.
   ///   - rows: The number of rows, a multiple of `2 · heads`.
+  /// - Returns: `rows` different numbers in `0..<rows`.
   package static func interleaved(heads: Int, rows: Int) -> [Int32] {
     let size = rows / heads
     return (0..<rows).map { row in

@@ -24,8 +24,10 @@ struct GGUFWeights: WeightSource {
       let blocks = try tensors.bytes(name)
       return StoredWeight(rows: rows, columns: columns, format: .blocks(format)) {
         BlockQuantizedWeight(
-          blocks: order.map { blocks.gathered(rows: $0) } ?? blocks, format: format,
-          columns: columns)
+          blocks: order.map { blocks.gathered(rows: $0) } ?? blocks,
+          format: format,
+          columns: columns
+        )
       }
     default: throw unsupportedType("\(entry.encoding)", name, in: file)
     }

@@ -15,9 +15,13 @@ struct ModelBuilder {
       model.tiesEmbeddings
       ? nil : try linear("lm_head", model.vocabularySize, model.hiddenSize, false)
     return LanguageModel(
-      configuration: model, embedding: embedding, blocks: blocks,
-      finalNorm: try norm("model.norm", model.hiddenSize), untiedHead: head,
-      companions: companions)
+      configuration: model,
+      embedding: embedding,
+      blocks: blocks,
+      finalNorm: try norm("model.norm", model.hiddenSize),
+      untiedHead: head,
+      companions: companions
+    )
   }
 
   private func block(_ index: Int) throws -> DecoderBlock {
@@ -27,7 +31,8 @@ struct ModelBuilder {
       attentionNorm: try norm("\(prefix).input_layernorm", configuration.hiddenSize),
       attention: try attention("\(prefix).self_attn"),
       feedForwardNorm: try norm("\(prefix).post_attention_layernorm", configuration.hiddenSize),
-      feedForward: try feedForward("\(prefix).mlp"))
+      feedForward: try feedForward("\(prefix).mlp")
+    )
   }
 
   private func attention(_ prefix: String) throws -> SelfAttention {
@@ -40,9 +45,14 @@ struct ModelBuilder {
       key: try linear("\(prefix).k_proj", keys, model.hiddenSize, biased),
       value: try linear("\(prefix).v_proj", keys, model.hiddenSize, biased),
       output: try linear(
-        "\(prefix).o_proj", model.hiddenSize, queries, model.hasAttentionOutputBias),
+        "\(prefix).o_proj",
+        model.hiddenSize,
+        queries,
+        model.hasAttentionOutputBias
+      ),
       queryNorm: model.hasQueryKeyNorm ? try norm("\(prefix).q_norm", model.headSize) : nil,
-      keyNorm: model.hasQueryKeyNorm ? try norm("\(prefix).k_norm", model.headSize) : nil)
+      keyNorm: model.hasQueryKeyNorm ? try norm("\(prefix).k_norm", model.headSize) : nil
+    )
   }
 
   private func feedForward(_ prefix: String) throws -> FeedForward {
@@ -51,20 +61,28 @@ struct ModelBuilder {
     return FeedForward(
       gate: try linear("\(prefix).gate_proj", wide, narrow, biased),
       up: try linear("\(prefix).up_proj", wide, narrow, biased),
-      down: try linear("\(prefix).down_proj", narrow, wide, biased))
+      down: try linear("\(prefix).down_proj", narrow, wide, biased)
+    )
   }
 
   private func linear(
-    _ name: String, _ rows: Int, _ columns: Int, _ isBiased: Bool
+    _ name: String,
+    _ rows: Int,
+    _ columns: Int,
+    _ isBiased: Bool
   ) throws -> Linear {
     Linear(
-      name: name, stored: try source.matrix(name, rows: rows, columns: columns),
-      bias: isBiased ? try source.vector("\(name).bias", count: rows) : nil)
+      name: name,
+      stored: try source.matrix(name, rows: rows, columns: columns),
+      bias: isBiased ? try source.vector("\(name).bias", count: rows) : nil
+    )
   }
 
   private func norm(_ name: String, _ count: Int) throws -> Normalization {
     Normalization(
-      name: name, weight: try source.vector("\(name).weight", count: count),
-      epsilon: configuration.normEpsilon)
+      name: name,
+      weight: try source.vector("\(name).weight", count: count),
+      epsilon: configuration.normEpsilon
+    )
   }
 }

@@ -1,6 +1,6 @@
+internal import Checkpoints
 public import Foundation
 internal import Tokenizers
-internal import Checkpoints
 
 /// What belongs to a model beside its weights: configuration, vocabulary, chat template.
 ///
@@ -28,7 +28,10 @@ public struct ModelCompanions: Sendable {
   private let makeTokenizer: @Sendable () throws -> Tokenizer
 
   init(
-    configuration: JSONValue, files: [File], origin: URL, name: String,
+    configuration: JSONValue,
+    files: [File],
+    origin: URL,
+    name: String,
     tokenizer: @escaping @Sendable () throws -> Tokenizer
   ) {
     self.configuration = configuration
@@ -71,7 +74,9 @@ extension ModelCompanions {
     plain["quantization_config"] = nil
     let name = configuration["_name_or_path"]?.string.flatMap { $0.split(separator: "/").last }
     return ModelCompanions(
-      configuration: plain, files: files, origin: origin,
+      configuration: plain,
+      files: files,
+      origin: origin,
       name: name.map(String.init) ?? folder.lastPathComponent
     ) { try folderTokenizer(folder) }
   }
@@ -80,13 +85,19 @@ extension ModelCompanions {
     let url = folder.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: url.path) else {
       throw ModelError(
-        .unreadable, "there is no tokenizer.json", at: folder.path,
-        remedy: "put the file of the original model beside the weights")
+        .unreadable,
+        "there is no tokenizer.json",
+        at: folder.path,
+        remedy: "put the file of the original model beside the weights"
+      )
     }
     let settings = try tokenizerSettings(folder)
     return try Tokenizer(
-      tokenizerJSON: readFile(url), source: url.path,
-      beginningOfText: settings.beginning, endOfText: settings.end)
+      tokenizerJSON: readFile(url),
+      source: url.path,
+      beginningOfText: settings.beginning,
+      endOfText: settings.end
+    )
   }
 
   /// The texts of the tokens that begin and end a text, from tokenizer_config.json.
@@ -107,8 +118,11 @@ func readFile(_ url: URL) throws(ModelError) -> Data {
     return try Data(contentsOf: url)
   } catch {
     throw ModelError(
-      .unreadable, "the file cannot be read (\(error.localizedDescription))", at: url.path,
-      remedy: "check that it exists and that you may read it")
+      .unreadable,
+      "the file cannot be read (\(error.localizedDescription))",
+      at: url.path,
+      remedy: "check that it exists and that you may read it"
+    )
   }
 }
 
@@ -125,7 +139,10 @@ func readJSON(_ url: URL) throws(ModelError) -> JSONValue {
       return nil
     }
     throw ModelError(
-      .invalid, "the file is not valid JSON\(detail.map { " (\($0))" } ?? "")", at: url.path,
-      remedy: "fetch it again; it may be cut short")
+      .invalid,
+      "the file is not valid JSON\(detail.map { " (\($0))" } ?? "")",
+      at: url.path,
+      remedy: "fetch it again; it may be cut short"
+    )
   }
 }

@@ -14,6 +14,7 @@ public enum ModelLoader {
   ///
   /// - Parameter url: A folder with config.json and safetensors files, a folder of the hub's
   ///   cache, or a GGUF file.
+  /// - Returns: The model.
   /// - Throws: ``ModelError``, or ``CheckpointError`` for a damaged file.
   public static func load(_ url: URL) throws -> LanguageModel {
     try load(named: url.path)
@@ -36,30 +37,38 @@ public enum ModelLoader {
   public static func inspect(_ url: URL) throws -> ModelOutline { try load(url).outline }
 
   private static func load(
-    folder: CheckpointFolder, _ tensors: any TensorSource
+    folder: CheckpointFolder,
+    _ tensors: any TensorSource
   ) throws -> LanguageModel {
     let url = URL(filePath: folder.path)
     let config = url.appending(path: "config.json")
     guard FileManager.default.fileExists(atPath: config.path) else {
       throw ModelError(
-        .unreadable, "there is no config.json", at: folder.path,
-        remedy: "put the file of the original model beside the weights")
+        .unreadable,
+        "there is no config.json",
+        at: folder.path,
+        remedy: "put the file of the original model beside the weights"
+      )
     }
     let json = try readJSON(config)
     var configuration = try HuggingFaceConfiguration(json: json, file: config.path).model()
     let source = FolderWeights(
-      tensors: tensors, file: folder.path,
-      quantization: try quantization(json["quantization_config"], config.path))
+      tensors: tensors,
+      file: folder.path,
+      quantization: try quantization(json["quantization_config"], config.path)
+    )
     // Some writers leave the key out and the head in, or the reverse; the weights decide.
     if json["tie_word_embeddings"] == nil {
       configuration.tiesEmbeddings = !source.contains("lm_head")
     }
     return try ModelBuilder(configuration: configuration, source: source).build(
-      companions: .folder(url, configuration: json, origin: url))
+      companions: .folder(url, configuration: json, origin: url)
+    )
   }
 
   private static func quantization(
-    _ section: JSONValue?, _ file: String
+    _ section: JSONValue?,
+    _ file: String
   ) throws -> (any QuantizedReader)? {
     guard let section, !section.isNull else { return nil }
     switch section["quant_method"]?.string {
@@ -67,9 +76,11 @@ public enum ModelLoader {
     case PreservedWeights.method: return try PreservedWeights(section, file: file)
     case let method:
       throw ModelError(
-        .unsupported, "weights quantized by “\(method ?? "unknown")” cannot be read",
+        .unsupported,
+        "weights quantized by “\(method ?? "unknown")” cannot be read",
         at: "\(file): quantization_config",
-        remedy: "start from the unquantized checkpoint; compressed-tensors can be read too")
+        remedy: "start from the unquantized checkpoint; compressed-tensors can be read too"
+      )
     }
   }
 
@@ -78,6 +89,7 @@ public enum ModelLoader {
     let configuration = try reader.model(tensors: file)
     let source = GGUFWeights(tensors: file, configuration: configuration, file: file.file.path)
     return try ModelBuilder(configuration: configuration, source: source).build(
-      companions: .gguf(file, configuration))
+      companions: .gguf(file, configuration)
+    )
   }
 }

@@ -21,11 +21,15 @@ struct PreservedWeights: QuantizedReader {
   private let file: String
 
   init(_ section: JSONValue, file: String) throws(ModelError) {
-    guard section["version"]?.integer == Self.version, case .object(let weights)? = section["weights"]
+    guard section["version"]?.integer == Self.version,
+      case .object(let weights)? = section["weights"]
     else {
       throw ModelError(
-        .unsupported, "the checkpoint was written by another version",
-        at: "\(file): quantization_config", remedy: "run the recipe again from its start")
+        .unsupported,
+        "the checkpoint was written by another version",
+        at: "\(file): quantization_config",
+        remedy: "run the recipe again from its start"
+      )
     }
     self.weights = weights
     self.file = file
@@ -49,7 +53,10 @@ struct PreservedWeights: QuantizedReader {
   func contains(_ module: String, _ tensors: any TensorSource) -> Bool { weights[module] != nil }
 
   func matrix(
-    _ module: String, rows: Int, columns: Int, in source: FolderWeights
+    _ module: String,
+    rows: Int,
+    columns: Int,
+    in source: FolderWeights
   ) throws -> StoredWeight {
     let description = weights[module] ?? .null
     switch description["format"]?.string {
@@ -60,9 +67,14 @@ struct PreservedWeights: QuantizedReader {
   }
 
   private func blocks(
-    _ module: String, _ rows: Int, _ columns: Int, _ description: JSONValue, _ source: FolderWeights
+    _ module: String,
+    _ rows: Int,
+    _ columns: Int,
+    _ description: JSONValue,
+    _ source: FolderWeights
   ) throws -> StoredWeight {
-    guard let format = BlockFormat.allCases.first(where: { $0.name == description["type"]?.string }),
+    guard
+      let format = BlockFormat.allCases.first(where: { $0.name == description["type"]?.string }),
       columns % format.blockLength == 0
     else { throw invalid(module) }
     let bytes = columns / format.blockLength * format.blockByteCount
@@ -71,18 +83,31 @@ struct PreservedWeights: QuantizedReader {
   }
 
   private func groups(
-    _ module: String, _ rows: Int, _ columns: Int, _ description: JSONValue, _ source: FolderWeights
+    _ module: String,
+    _ rows: Int,
+    _ columns: Int,
+    _ description: JSONValue,
+    _ source: FolderWeights
   ) throws -> StoredWeight {
     guard let bits = description["bits"]?.integer, (2...8).contains(bits),
       let zero = description["zero"]?.string.flatMap(GroupFormat.Zero.init(rawValue:)),
       (1...Self.groupSizeLimit).contains(description["group_size"]?.integer ?? 1)
     else { throw invalid(module) }
     var format = GroupFormat(
-      bits: bits, groupSize: description["group_size"]?.integer, zero: zero, scaleType: .float32)
+      bits: bits,
+      groupSize: description["group_size"]?.integer,
+      zero: zero,
+      scaleType: .float32
+    )
     let perGroup: Shape = [rows, format.groupCount(columns: columns)]
     let floats: [DType] = [.float32, .float16, .bfloat16]
     let codes = try part(
-      module, "weight_codes", [rows, format.codeByteCount(columns: columns)], [.uint8], source)
+      module,
+      "weight_codes",
+      [rows, format.codeByteCount(columns: columns)],
+      [.uint8],
+      source
+    )
     let scales = try part(module, "weight_scale", perGroup, floats, source)
     let zeros =
       zero == .integer ? try part(module, "weight_zero_point", perGroup, [.uint8], source) : nil
@@ -91,12 +116,22 @@ struct PreservedWeights: QuantizedReader {
     format.scaleType = scales.dtype
     return StoredWeight(
       GroupQuantizedWeight(
-        codes: codes, scales: scales, zeroPoints: zeros, offsets: offsets, format: format,
-        columns: columns))
+        codes: codes,
+        scales: scales,
+        zeroPoints: zeros,
+        offsets: offsets,
+        format: format,
+        columns: columns
+      )
+    )
   }
 
   private func part(
-    _ module: String, _ suffix: String, _ shape: Shape, _ types: [DType], _ source: FolderWeights
+    _ module: String,
+    _ suffix: String,
+    _ shape: Shape,
+    _ types: [DType],
+    _ source: FolderWeights
   ) throws -> Tensor {
     let name = "\(module).\(suffix)"
     let tensor = try source.tensor(name, shape: shape)
@@ -108,8 +143,10 @@ struct PreservedWeights: QuantizedReader {
 
   private func invalid(_ module: String) -> ModelError {
     ModelError(
-      .invalid, "the description of the weight is damaged",
+      .invalid,
+      "the description of the weight is damaged",
       at: "\(file): quantization_config.weights.\(module)",
-      remedy: "run the recipe again from its start")
+      remedy: "run the recipe again from its start"
+    )
   }
 }

@@ -19,24 +19,36 @@ protocol WeightSource {
 
 /// Checks a tensor's shape against what the configuration asks for.
 func requireShape(
-  _ shape: Shape, _ expected: Shape, _ name: String, in file: String
+  _ shape: Shape,
+  _ expected: Shape,
+  _ name: String,
+  in file: String
 ) throws(ModelError) {
   guard shape != expected else { return }
   throw ModelError(
-    .inconsistent, "the tensor is \(shape), the configuration asks for \(expected)",
-    at: "\(file): \(name)", remedy: "configuration and weights belong to different models")
+    .inconsistent,
+    "the tensor is \(shape), the configuration asks for \(expected)",
+    at: "\(file): \(name)",
+    remedy: "configuration and weights belong to different models"
+  )
 }
 
 /// The error for a tensor that the configuration asks for and the file lacks.
 func missing(_ name: String, in file: String) -> ModelError {
   ModelError(
-    .inconsistent, "the tensor is missing", at: "\(file): \(name)",
-    remedy: "configuration and weights belong to different models, or a shard was not fetched")
+    .inconsistent,
+    "the tensor is missing",
+    at: "\(file): \(name)",
+    remedy: "configuration and weights belong to different models, or a shard was not fetched"
+  )
 }
 
 /// The error for a tensor whose dtype a model cannot compute with.
 func unsupportedType(_ type: String, _ name: String, in file: String) -> ModelError {
   ModelError(
-    .unsupported, "weights of type \(type) are not supported", at: "\(file): \(name)",
-    remedy: "convert them to float32, float16 or bfloat16")
+    .unsupported,
+    "weights of type \(type) are not supported",
+    at: "\(file): \(name)",
+    remedy: "convert them to float32, float16 or bfloat16"
+  )
 }

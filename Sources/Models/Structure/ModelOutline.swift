@@ -32,13 +32,21 @@ extension LanguageModel {
   public var outline: ModelOutline {
     let norm = { (norm: Normalization) in
       ModelOutline.Part(
-        name: norm.name, shape: norm.weight.shape, format: .elements(norm.weight.dtype),
-        isLinear: false, hasBias: false)
+        name: norm.name,
+        shape: norm.weight.shape,
+        format: .elements(norm.weight.dtype),
+        isLinear: false,
+        hasBias: false
+      )
     }
     let matrix = { (linear: Linear) in
       ModelOutline.Part(
-        name: linear.name, shape: [linear.rows, linear.columns], format: linear.format,
-        isLinear: true, hasBias: linear.bias != nil)
+        name: linear.name,
+        shape: [linear.rows, linear.columns],
+        format: linear.format,
+        isLinear: true,
+        hasBias: linear.bias != nil
+      )
     }
     var parts = [matrix(embedding)]
     for block in blocks {

@@ -66,7 +66,9 @@ public struct NamePattern: Sendable, Hashable, CustomStringConvertible {
         continue
       }
       let choices = next[(open + 1)..<close].split(
-        separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        separator: UInt8(ascii: ","),
+        omittingEmptySubsequences: false
+      )
       for choice in choices {
         pending.append(Array(next[..<open]) + Array(choice) + Array(next[(close + 1)...]))
       }
@@ -83,7 +85,8 @@ extension NamePattern {
     let general = Set(
       names.map { name in
         name.split(separator: ".").map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
-      })
+      }
+    )
     let ranked = general.map { (name: $0, distance: editDistance(text, $0)) }
     return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(count)
       .map(\.name)

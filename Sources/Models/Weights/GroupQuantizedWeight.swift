@@ -20,8 +20,12 @@ public struct GroupQuantizedWeight: LinearWeight {
   ///
   /// - Precondition: The parts have the shapes and types that `format` and `columns` ask for.
   public init(
-    codes: Tensor, scales: Tensor, zeroPoints: Tensor? = nil, offsets: Tensor? = nil,
-    format: GroupFormat, columns: Int
+    codes: Tensor,
+    scales: Tensor,
+    zeroPoints: Tensor? = nil,
+    offsets: Tensor? = nil,
+    format: GroupFormat,
+    columns: Int
   ) {
     self.groupFormat = format
     self.codes = codes
@@ -29,8 +33,14 @@ public struct GroupQuantizedWeight: LinearWeight {
     self.zeroPoints = zeroPoints
     self.offsets = offsets
     self.matrix = StoredMatrix(
-      codes: codes, bits: format.bits, groupSize: format.groupSize ?? columns, scales: scales,
-      zeroPoints: zeroPoints, offsets: offsets, columns: columns)
+      codes: codes,
+      bits: format.bits,
+      groupSize: format.groupSize ?? columns,
+      scales: scales,
+      zeroPoints: zeroPoints,
+      offsets: offsets,
+      columns: columns
+    )
   }
 
   /// Integer codes in groups.

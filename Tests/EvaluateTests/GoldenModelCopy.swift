@@ -4,12 +4,12 @@ import Models
 import Tensor
 
 /// A golden model in a folder of its own, with a tokenizer of 64 single characters.
-final class TinyModel {
+final class GoldenModelCopy {
   let url: URL
 
   /// Where the folders are; removed when the tests end, because an open model reads on.
   private static let root: URL = {
-    atexit { try? FileManager.default.removeItem(at: TinyModel.root) }
+    atexit { try? FileManager.default.removeItem(at: GoldenModelCopy.root) }
     return FileManager.default.temporaryDirectory.appending(path: "tiny-models-\(UUID())")
   }()
 

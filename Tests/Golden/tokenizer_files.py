@@ -1,6 +1,6 @@
 """Writes small tokenizers and what the `tokenizers` library makes of a difficult text.
 
-    python3 Tests/Golden/tokenizers.py        (needs: tokenizers==0.23.3)
+    python3 Tests/Golden/tokenizer_files.py        (needs: tokenizers==0.23.3)
 
 For each tokenizer: <name>.tokenizer.json, and in <name>.ids.json the ids of every line of
 torture.json, with and without special tokens, and their decoded text. sections.json holds single
