@@ -18,7 +18,7 @@ public protocol ExportFormat: Sendable {
   ///   - url: The file, or the folder, which is made.
   ///   - progress: Told after each section how many are done, and of how many.
   /// - Returns: What was written.
-  /// - Throws: ``ExportError``, ``CheckpointError`` or ``TokenizerError``.
+  /// - Throws: ``ExportError``, `CheckpointError` or `TokenizerError`.
   func write(
     _ model: LanguageModel,
     to url: URL,

@@ -58,7 +58,7 @@ public final class LanguageModel {
 
   /// Reads the model's own tokenizer.
   ///
-  /// - Throws: ``ModelError`` if the model has none, ``TokenizerError`` if it is not understood.
+  /// - Throws: ``ModelError`` if the model has none, `TokenizerError` if it is not understood.
   public func tokenizer() throws -> Tokenizer { try companions.tokenizer() }
 
   /// Computes the normalized hidden states that the head multiplies.

@@ -33,7 +33,7 @@ public final class ModelWriter {
   /// Saves a block whose weights are final.
   ///
   /// - Precondition: Blocks are saved in order, each once.
-  /// - Throws: ``CheckpointError`` if writing fails.
+  /// - Throws: `CheckpointError` if writing fails.
   public func writeBlock(_ index: Int) throws {
     require(index == finished, "model writer: block \(index) after \(finished) blocks")
     try write(.block(model.blocks[index]), shard: index)
@@ -42,7 +42,7 @@ public final class ModelWriter {
 
   /// Saves the blocks not yet saved and everything else.
   ///
-  /// - Throws: ``CheckpointError`` or a file error if writing fails.
+  /// - Throws: `CheckpointError` or a file error if writing fails.
   public func finish() throws {
     while finished < model.blocks.count { try writeBlock(finished) }
     try write(model.sections[finished], shard: finished)

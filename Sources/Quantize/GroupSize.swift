@@ -29,7 +29,7 @@ public enum GroupSize: RecipeText, Hashable {
     }
   }
 
-  /// The number as ``GroupFormat`` has it: nil for all columns of the row.
+  /// The number as `GroupFormat` has it: nil for all columns of the row.
   public var count: Int? {
     if case .columns(let count) = self { count } else { nil }
   }

@@ -163,7 +163,7 @@ public final class Tokenizer: Sendable {
   ///   - bytes: The text.
   ///   - addSpecialTokens: Whether to put the tokens around it that the file asks for.
   /// - Returns: The ids, each from 0 and below ``vocabularySize``.
-  /// - Throws: ``TokenizerError`` as ``encode(_:addSpecialTokens:)`` does.
+  /// - Throws: ``TokenizerError`` as the other overloads.
   public func encode(
     bytes: [UInt8],
     addSpecialTokens: Bool = false
@@ -177,7 +177,7 @@ public final class Tokenizer: Sendable {
   ///   - bytes: The text, read as ``encode(bytes:addSpecialTokens:)`` reads it.
   ///   - addSpecialTokens: Whether to put the tokens around it that the file asks for.
   /// - Returns: The ids, each from 0 and below ``vocabularySize``.
-  /// - Throws: ``TokenizerError`` as ``encode(_:addSpecialTokens:)`` does.
+  /// - Throws: ``TokenizerError`` as the other overloads.
   public func encode(
     _ bytes: UnsafeRawBufferPointer,
     addSpecialTokens: Bool = false

@@ -51,4 +51,7 @@ $python Tests/Interop/llama_perplexity.py $command "$text" \
 step "Perplexity by windows in transformers"
 $python Tests/Interop/perplexity_parity.py $command $model "$text" --tokens 4096
 
+step "A recipe killed at random moments"
+$python Tests/Interop/kill_and_resume.py $command recipes/demo.yaml $work/killed
+
 step "Everything agrees"

@@ -9,7 +9,7 @@ extension GGUFFormat {
   ///
   /// Vocabulary and general keys of a model that comes from a GGUF file are carried over.
   ///
-  /// - Throws: ``TokenizerError`` if GGUF has no way to say what the tokenizer does.
+  /// - Throws: `TokenizerError` if GGUF has no way to say what the tokenizer does.
   func metadata(_ model: LanguageModel) throws -> GGUFMetadata {
     let source = try sourceMetadata(model)
     var metadata = GGUFMetadata()

@@ -10,7 +10,7 @@ struct CheckpointFolderWriter {
 
   /// Writes the folder, config.json last, so that a folder that has it is complete.
   ///
-  /// - Throws: ``CheckpointError``, or a file error.
+  /// - Throws: `CheckpointError`, or a file error.
   func write(
     _ configuration: JSONValue,
     to url: URL,

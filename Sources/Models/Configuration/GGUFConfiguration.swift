@@ -80,7 +80,7 @@ extension GGUFConfiguration {
       try has("rope.freq_base")
       ? metadata.real(key("rope.freq_base")) : architecture.defaultRotaryBase
     let channels = try has("rope.dimension_count") ? size("rope.dimension_count") : headSize
-    guard base > 1, base.isFinite, channels % 2 == 0, channels <= headSize else {
+    guard base > 1, base.isFinite, channels > 0, channels % 2 == 0, channels <= headSize else {
       throw invalid("rope", "base \(base) over \(channels) of \(headSize) channels is impossible")
     }
     var rotary = RotaryConfiguration(base: base, channels: channels)

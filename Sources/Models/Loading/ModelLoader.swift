@@ -15,7 +15,7 @@ public enum ModelLoader {
   /// - Parameter url: A folder with config.json and safetensors files, a folder of the hub's
   ///   cache, or a GGUF file.
   /// - Returns: The model.
-  /// - Throws: ``ModelError``, or ``CheckpointError`` for a damaged file.
+  /// - Throws: ``ModelError``, or `CheckpointError` for a damaged file.
   public static func load(_ url: URL) throws -> LanguageModel {
     try load(named: url.path)
   }
