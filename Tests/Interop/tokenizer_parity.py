@@ -30,7 +30,7 @@ def main():
         folder = pathlib.Path(folder)
         (folder / "torture.txt").write_text(torture(), encoding="utf-8", newline="")
         subprocess.run(
-            [command, "convert", model, str(folder / "model"), "--type", "bfloat16", "--requantize"],
+            [command, "convert", model, str(folder / "model"), "--type", "bfloat16"],
             check=True, stdout=subprocess.DEVNULL)
         library = Tokenizer.from_file(str(folder / "model" / "tokenizer.json"))
         for path in [*texts, str(folder / "torture.txt")]:
