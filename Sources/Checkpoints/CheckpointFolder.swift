@@ -21,6 +21,8 @@ public struct CheckpointFolder: Sendable, Hashable {
     case gguf(String)
   }
 
+  /// The path of what the name means: a file, or a folder.
+  public let location: String
   /// The path of the folder with `config.json` and tokenizer files, if there are any.
   public let path: String
   /// Where the weights are.
@@ -41,6 +43,7 @@ public struct CheckpointFolder: Sendable, Hashable {
   ) throws(CheckpointError) {
     let environment = environment ?? ProcessInfo.processInfo.environment
     let place = try HubCache(environment: environment).locate(name)
+    self.location = place.path
     if place.isFolder {
       self.path = place.path
       self.weights = try Self.weights(inFolder: place.path)

@@ -22,6 +22,10 @@ extension TensorEncoding: CustomStringConvertible {
 }
 
 extension TensorEncoding {
+  /// The most elements believed of a tensor whose size in bytes is not known to limit them, so that
+  /// sums over a file stay exact.
+  static let unsizedElementLimit = 1 << 40
+
   /// The size in bytes of a tensor of this shape; nil if its rows do not fill whole blocks, the
   /// size exceeds an `Int`, or the type is not supported.
   func byteCount(of shape: Shape) -> Int? {

@@ -8,12 +8,14 @@ public struct ExportError: Error, Sendable, CustomStringConvertible {
     case overflow
     /// The written file does not hold what was to be written.
     case different
+    /// What stands where the file should go must not be replaced.
+    case occupied
     /// The file cannot be written where it should go.
     case unwritable
   }
 
   /// Whether the model or the options asked for are at fault, not the writing.
-  public var isAboutInput: Bool { code == .unsupported || code == .overflow }
+  public var isAboutInput: Bool { [.unsupported, .overflow, .occupied].contains(code) }
 
   /// The kind of problem.
   public let code: Code

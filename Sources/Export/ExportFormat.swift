@@ -11,6 +11,9 @@ public protocol ExportFormat: Sendable {
   /// Decides how each part of a model is stored, or says why it cannot be.
   func plan(_ promise: ModelPromise) -> ExportPlan
 
+  /// Finds what the format cannot express of what belongs to a model beside its weights.
+  func companionProblems(of model: LanguageModel) -> [StageProblem]
+
   /// Writes the model.
   ///
   /// - Parameters:
@@ -31,6 +34,23 @@ public protocol ExportFormat: Sendable {
   func verify(_ url: URL, against model: LanguageModel) throws
 }
 
+extension ExportFormat {
+  /// Files that cannot be read or made; a folder takes them over as they are.
+  public func companionProblems(of model: LanguageModel) -> [StageProblem] {
+    problems { for file in model.companions.files { _ = try file.read() } }
+  }
+
+  /// What some work on a model's companions throws, as a problem.
+  func problems(_ work: () throws -> Void) -> [StageProblem] {
+    do {
+      try work()
+      return []
+    } catch {
+      return [StageProblem(RunError.text(error))]
+    }
+  }
+}
+
 /// What an export will store, known from headers before it starts.
 public struct ExportPlan: Sendable {
   /// Why the model cannot be exported so; empty if it can.
@@ -48,7 +68,7 @@ public struct ExportPlan: Sendable {
 public struct ExportSummary: Sendable {
   /// The size of all tensors, in bytes.
   public var tensorByteCount = 0
-  /// The size of all files, in bytes.
+  /// The size of all files, in bytes; a folder's tokenizer and configuration included.
   public var fileByteCount = 0
   /// The number of tensors.
   public var tensorCount = 0
@@ -58,9 +78,4 @@ public struct ExportSummary: Sendable {
 
   /// Creates an empty summary.
   public init() {}
-
-  /// Bits of the files per weight of the model, everything counted.
-  public func bitsPerWeight(parameterCount: Int) -> Double {
-    parameterCount > 0 ? Double(fileByteCount) * 8 / Double(parameterCount) : 0
-  }
 }

@@ -1,6 +1,7 @@
 public import Foundation
 public import Models
 public import Pipeline
+internal import Tensor
 
 /// A stage that writes the model in a format.
 ///
@@ -21,13 +22,22 @@ extension ExportStage {
     format.plan(promise).problems
   }
 
+  /// What the format cannot express of tokenizer and templates.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    format.companionProblems(of: model)
+  }
+
   /// The size of the export, exact but for headers and vocabulary.
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let plan = format.plan(promise)
     let weights = Double(max(1, promise.parameterCount))
+    // What is written is read again to compare it. Matrices become rows of the file in runs of a
+    // megabyte of numbers, in float32 and as stored, but for those whose rows change places.
+    let run = promise.linears.map(\.shape.count).reduce(1 << 20, max)
     return StagePlan(
       outputByteCount: plan.byteCount,
       bitsPerWeight: Double(plan.byteCount) * 8 / weights,
+      peakByteCount: promise.peakByteCount(making: plan.byteCount + 8 * run),
       seconds: Double(promise.byteCount + plan.byteCount) * 1e-9,
       notes: plan.notes
     )
@@ -45,7 +55,6 @@ extension ExportStage {
     var metrics = [
       "file_bytes": Double(summary.fileByteCount), "tensor_bytes": Double(summary.tensorByteCount),
       "tensors": Double(summary.tensorCount),
-      "bits_per_weight": summary.bitsPerWeight(parameterCount: model.parameterCount),
     ]
     var layers: [StageReport.Layer] = []
     if let error = summary.largestError {

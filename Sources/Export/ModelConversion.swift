@@ -21,18 +21,24 @@ public struct ModelConversion {
   }
 
   /// What will be stored, and what stands against it.
-  public var plan: ExportPlan { format.plan(ModelPromise(model.outline)) }
+  public var plan: ExportPlan {
+    var plan = format.plan(ModelPromise(model.outline))
+    plan.problems += format.companionProblems(of: model)
+    return plan
+  }
 
   /// Writes the file or folder.
   ///
   /// It appears under its name only when it is complete and has been compared with the model.
   ///
   /// - Parameters:
-  ///   - url: The file or folder; what is there is replaced.
+  ///   - url: The file or folder. A file that is there is replaced by a file, and a model folder
+  ///     by what is written; anything else is refused.
   ///   - progress: Told after each section how many are done, and of how many.
   /// - Returns: What was written.
-  /// - Throws: ``ExportError`` if the format cannot hold the model, if what was written differs
-  ///   from it, or if it cannot be put in place; errors of reading and writing.
+  /// - Throws: ``ExportError`` if the format cannot hold the model, if what is there must not be
+  ///   replaced, if what was written differs from the model, or if it cannot be put in place; errors
+  ///   of reading and writing.
   public func write(
     to url: URL,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -45,29 +51,48 @@ public struct ModelConversion {
         remedy: "choose another type or format"
       )
     }
+    try requireReplaceable(url)
     // The ending stays, as files are told apart by it.
     let number = UInt32.random(in: 0...UInt32.max)
     let temporary = url.deletingLastPathComponent()
       .appending(path: ".\(number).\(url.lastPathComponent)")
+    let replaced = url.deletingLastPathComponent()
+      .appending(path: ".\(number).replaced.\(url.lastPathComponent)")
     defer { try? FileManager.default.removeItem(at: temporary) }
     let summary = try format.write(model, to: temporary, progress: progress)
     try format.verify(temporary, against: model)
-    try put(temporary, at: url)
-    return summary
-  }
-
-  private func put(_ temporary: URL, at url: URL) throws {
-    var isFolder: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    // A folder cannot be renamed over another one.
-    if exists && isFolder.boolValue { try FileManager.default.removeItem(at: url) }
-    guard rename(temporary.path, url.path) == 0 else {
+    // What was written decides whether a file or a folder is put in place.
+    if FileTree.exists(url), FileTree.isFolder(temporary), !FileTree.isFolder(url) {
+      throw occupied(url, "there is a file, and a folder was to be written")
+    }
+    do {
+      try FileTree.replace(url, with: temporary, aside: replaced)
+    } catch {
       throw ExportError(
         .unwritable,
-        String(cString: strerror(errno)),
+        RunError.text(error),
         at: url.path,
         remedy: "choose another place"
       )
     }
+    return summary
+  }
+
+  /// Refuses to replace the model that is read, a folder around it, and folders that hold something
+  /// else than a model.
+  private func requireReplaceable(_ url: URL) throws(ExportError) {
+    guard FileTree.exists(url) else { return }
+    let goal = url.resolvingSymlinksInPath().standardizedFileURL.pathComponents
+    let origin = model.companions.origin.resolvingSymlinksInPath().standardizedFileURL
+    if origin.pathComponents.starts(with: goal) {
+      throw occupied(url, "the model that is read is there")
+    }
+    if FileTree.isFolder(url), !FileTree.exists(url.appending(path: "config.json")) {
+      throw occupied(url, "there is a folder without a config.json, which is no model")
+    }
+  }
+
+  private func occupied(_ url: URL, _ problem: String) -> ExportError {
+    ExportError(.occupied, problem, at: url.path, remedy: "choose another name, or remove it")
   }
 }

@@ -90,7 +90,8 @@ extension LanguageModel {
   ///   - sampling: How each is chosen.
   ///   - body: Called with each token as it is made; returns whether to go on.
   /// - Returns: The tokens made, without the one that ends the text.
-  /// - Throws: ``ModelError`` if prompt and continuation exceed the model's context.
+  /// - Throws: ``ModelError`` if prompt and continuation exceed the model's context, or if the
+  ///   model computes numbers that are not finite.
   @discardableResult
   public func generate(
     from prompt: [Int32],
@@ -118,7 +119,16 @@ extension LanguageModel {
       let states = hidden([input], cache: cache)  // [1, T, D]
       let last = states.reshaped([input.count, configuration.hiddenSize])
         .rows(input.count - 1..<input.count)
-      let token = sampler.next(logits(last).elements(as: Float.self))
+      let logits = logits(last).elements(as: Float.self)
+      let token = sampler.next(logits)
+      guard logits[Int(token)].isFinite, !logits.contains(where: \.isNaN) else {
+        throw ModelError(
+          .notFinite,
+          "the logits of token \(prompt.count + made.count) are not finite numbers",
+          at: companions.name,
+          remedy: "look for damaged weights; a compression step may have broken them"
+        )
+      }
       if configuration.endOfText.contains(token) { break }
       made.append(token)
       input = [token]

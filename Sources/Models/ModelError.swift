@@ -10,6 +10,8 @@ public struct ModelError: Error, Sendable, CustomStringConvertible {
     case unsupported
     /// Tensors and configuration contradict each other.
     case inconsistent
+    /// The model computes numbers that are not finite.
+    case notFinite
     /// Writing failed.
     case unwritable
   }

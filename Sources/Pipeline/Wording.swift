@@ -1,4 +1,5 @@
 import Foundation
+import Models
 
 /// Words and numbers as messages and tables show them.
 package enum Wording {
@@ -39,24 +40,6 @@ package enum Wording {
     if best.distance <= max(1, min(name.count, best.name.count) / 3) { return best.name }
     let containing = known.filter { $0.lowercased().contains(lowered) }
     return lowered.count >= 3 && containing.count == 1 ? containing.first : nil
-  }
-
-  /// The fewest insertions, deletions, replacements and swaps of neighbours between two texts.
-  package static func editDistance(_ left: String, _ right: String) -> Int {
-    let (a, b) = (Array(left.unicodeScalars), Array(right.unicodeScalars))
-    var rows = [Array(0...b.count)]
-    for i in a.indices {
-      var row = [i + 1]
-      for j in b.indices {
-        var cost = min(row[j] + 1, rows[i][j + 1] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
-          cost = min(cost, rows[i - 1][j - 1] + 1)
-        }
-        row.append(cost)
-      }
-      rows.append(row)
-    }
-    return rows.last?.last ?? 0
   }
 
   /// A number with so many significant digits, never in exponents between 1e-4 and 1e15.

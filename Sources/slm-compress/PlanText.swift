@@ -4,7 +4,7 @@ import Reports
 /// A plan as text.
 enum PlanText {
   static func render(_ plan: RunPlan, name: String) -> String {
-    let model = plan.model
+    let model = plan.modelSize
     var rows = [
       [
         "model", "", ByteSize(model.byteCount).description,
@@ -17,7 +17,7 @@ enum PlanText {
         row.title, matches.count == 1 ? match(matches[0]) : "",
         row.plan.outputByteCount.map { ByteSize($0).description } ?? "",
         row.plan.bitsPerWeight.map { Wording.number($0, digits: 3) } ?? "",
-        row.plan.peakByteCount.map { ByteSize($0).description } ?? "",
+        row.plan.peakByteCount.map { "~ \(ByteSize($0))" } ?? "",
         row.plan.seconds.map { "~ " + Wording.seconds($0) } ?? "",
       ])
       for match in matches where matches.count > 1 {
@@ -28,7 +28,9 @@ enum PlanText {
       let seconds = plan.evaluationSeconds.map { $0 * Double(plan.evaluationCount) }
       let count = Wording.count(plan.evaluationCount, "measurement", "measurements")
       rows.append([
-        "evaluation", count, "", "", "", seconds.map { "~ " + Wording.seconds($0) } ?? "",
+        "evaluation", count, "", "",
+        plan.evaluationPeakByteCount.map { "~ \(ByteSize($0))" } ?? "",
+        seconds.map { "~ " + Wording.seconds($0) } ?? "",
       ])
     }
     if let total = plan.totalSeconds {

@@ -11,8 +11,8 @@ struct SLMCompress: ParsableCommand {
     discussion: """
       Examples:
         slm-compress describe                       what stages there are
-        slm-compress plan recipes/smollm2-135m-int4.yaml
-        slm-compress run recipes/smollm2-135m-int4.yaml
+        slm-compress plan recipes/demo.yaml
+        slm-compress run recipes/demo.yaml
 
       Exit status: 0 done, 1 the run failed, 2 bad recipe, argument or input, 3 a gate failed.
       """,
@@ -27,9 +27,16 @@ struct SLMCompress: ParsableCommand {
   )
 
   static func main() {
+    // `slm-compress … | head` ends quietly, even where a parent process ignores the signal.
+    signal(SIGPIPE, SIG_DFL)
     do {
       var command = try parseAsRoot()
       try command.run()
+      // `print` keeps text back and does not tell whether it could be written.
+      guard fflush(nil) == 0 else {
+        let problem = String(cString: strerror(errno))
+        throw RunError(.file, problem, at: "standard output", remedy: "make room")
+      }
     } catch {
       finish(error)
     }

@@ -20,6 +20,8 @@ final class TerminalProgress: RunListener {
     var lastShown = ContinuousClock.now - .seconds(60)
     var rate = ProgressEstimate()
     var hasLine = false
+    /// Why standard output could not be written; a run goes on without it.
+    var failure: (any Error)?
   }
 
   private let mode: Mode
@@ -56,13 +58,16 @@ final class TerminalProgress: RunListener {
   func finish() { state.withLock { clear(&$0) } }
 
   /// Prints the last JSON line.
-  func report(_ report: RunReport, at path: String) {
+  ///
+  /// - Throws: The error of the first line that could not be written.
+  func report(_ report: RunReport, at path: String) throws {
     print(
       JSONLine([
         ("event", .text("report")), ("path", .text(path)),
         ("passed", .truth(report.passed)),
       ])
     )
+    if let failure = state.withLock(\.failure) { throw failure }
   }
 
   // MARK: - Lines
@@ -87,32 +92,24 @@ final class TerminalProgress: RunListener {
     state.lastShown = now
     // The first line of a log would come at once and say nothing.
     if !isTerminal, isFirst { return }
-    let line = "\(state.title)  \(state.rate.text(progress, at: now))"
+    let line = TerminalText.clean("\(state.title)  \(state.rate.text(progress, at: now))")
     if isTerminal {
       let width = TerminalSize.columns - 1
-      print(raw: "\r\u{1B}[K" + String(line.prefix(width)))
+      writeToStandardError("\r\u{1B}[K" + String(line.prefix(width)))
       state.hasLine = true
     } else {
-      print(raw: line + "\n")
+      writeToStandardError(line + "\n")
     }
   }
 
   private func write(_ line: String, _ state: inout State) {
     clear(&state)
-    print(raw: line + "\n")
+    printToStandardError(line)
   }
 
   private func clear(_ state: inout State) {
-    if state.hasLine { print(raw: "\r\u{1B}[K") }
+    if state.hasLine { writeToStandardError("\r\u{1B}[K") }
     state.hasLine = false
-  }
-
-  private func print(raw text: String) {
-    // What is not a line end could move the cursor: names come from files.
-    let safe = text.unicodeScalars.filter { scalar in
-      scalar.properties.generalCategory != .control || "\r\n\u{1B}".unicodeScalars.contains(scalar)
-    }
-    FileHandle.standardError.write(Data(String(String.UnicodeScalarView(safe)).utf8))
   }
 
   private func printLine(_ event: RunEvent) {
@@ -129,6 +126,10 @@ final class TerminalProgress: RunListener {
   }
 
   private func print(_ line: JSONLine) {
-    FileHandle.standardOutput.write(Data((line.text + "\n").utf8))
+    do {
+      try printImmediately(line.text + "\n")
+    } catch {
+      state.withLock { $0.failure = $0.failure ?? error }
+    }
   }
 }

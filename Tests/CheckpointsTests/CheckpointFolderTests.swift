@@ -16,6 +16,7 @@ struct CheckpointFolderTests {
     let three = try folder.write(GGUFReadingTests.file(), to: "c.GGUF")
     #expect(try CheckpointFolder(one).weights == .safetensors(one))
     #expect(try CheckpointFolder(two).path == folder.path)
+    #expect(try CheckpointFolder(two).location == two)
     #expect(try CheckpointFolder(three).weights == .gguf(three))
     #expect(try CheckpointFolder(three).open() is GGUFFile)
     let index = golden("sharded/model.safetensors.index.json")
@@ -48,6 +49,7 @@ struct CheckpointFolderTests {
       }
     #expect(path == folder.file(expected))
     #expect(found.path == folder.path)
+    #expect(found.location == folder.path)
     #expect(
       found.file("config.json")
         == (names.contains("config.json") ? folder.file("config.json") : nil)

@@ -226,6 +226,7 @@ struct GGUFReadingTests {
     Broken("extents overflow", file(infos: [info("a", [1 << 40, 1 << 40])], data: 32)),
     Broken("extents overflow beside 0", file(infos: [info("a", [0, 1 << 40, 1 << 40])], data: 32)),
     Broken("bytes overflow", file(infos: [info("a", [1 << 61])], data: 32)),
+    Broken("unsized elements", file(infos: [info("a", [1 << 62], type: 99)], data: 32)),
     Broken("part of a block", file(infos: [info("a", [33], type: 2)], data: 64)),
     Broken("misaligned", file(infos: [info("a", [4], offset: 16)], data: 64)),
     Broken("past the end", file(infos: [info("a", [16])], data: 32), .truncated),

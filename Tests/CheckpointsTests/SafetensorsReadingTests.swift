@@ -191,6 +191,10 @@ struct SafetensorsReadingTests {
     ),
     .header("bytes before", #"{"b":{"dtype":"I8","shape":[4],"data_offsets":[4,8]}}"#),
     .header("bytes after", #"{"b":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}"#),
+    .header(
+      "too many elements of no known size",
+      #"{"a":{"dtype":"NEW","shape":[4611686018427387904],"data_offsets":[0,8]}}"#
+    ),
     .header("metadata not text", #"{"__metadata__":{"a":1}}"#, data: 0),
     .header("tensor not an object", #"{"a":1}"#, data: 0),
     .header("unknown escape", #"{"\x":1}"#, data: 0),

@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import TestSupport
 import Testing
 
 @Suite("Commands on recipes")
@@ -56,12 +57,32 @@ struct RecipeCommandTests {
     )
   }
 
+  @Test("a damaged tokenizer is a problem of the recipe")
+  func tokenizer() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let tiny = try TinyModel()
+    try Data("{".utf8).write(to: tiny.url.appending(path: "tokenizer.json"))
+    try write("model: \(tiny.url.path)\nevaluation: {}\nstages:\n  - evaluate\n")
+    for command in ["check", "run"] {
+      let outcome = try CommandLineTool.run(command, recipe)
+      #expect(outcome.status == 2)
+      #expect(outcome.errors.contains("\(recipe):1:8: error: the tokenizer"), "\(outcome.errors)")
+    }
+    try write(
+      "model: \(tiny.url.path)\nstages:\n  - export.gguf: { type: q8_0, path: a.gguf }\n"
+    )
+    let outcome = try CommandLineTool.run("check", recipe)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("\(recipe):3:"), "\(outcome.errors)")
+  }
+
   @Test("plan shows matches and sizes before anything runs")
   func plan() throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     let plan = try CommandLineTool.run("plan", recipe, "--set", "stages.0.bits=4")
     #expect(plan.status == 0, "\(plan.errors)")
     #expect(plan.output.hasPrefix("stage "))
+    #expect(plan.output.contains("peak memory"))
     #expect(plan.output.contains("01-quantize.round_to_nearest"))
     #expect(plan.output.contains("model.layers.*: 14 matrices"))
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/run"))

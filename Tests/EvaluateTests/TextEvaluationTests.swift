@@ -89,13 +89,12 @@ struct TextEvaluationTests {
     let folder = baseline.url.appending(path: "reference")
     let measured = try TextEvaluation(text).measureReference(
       reference,
-      origin: baseline.url,
       keepingOutputsIn: folder
     )
     #expect(measured.perplexity == (try TextEvaluation(text).measure(reference).perplexity))
     let kept = try TextEvaluation(text).measure(
       changed,
-      against: ReferenceOutputs(keptIn: folder, for: text)
+      against: ReferenceOutputs(keptIn: folder, of: baseline.url, for: text)
     )
     let live = try TextEvaluation(text).measure(
       changed,
@@ -114,7 +113,6 @@ struct TextEvaluationTests {
     #expect(refusal(folder, text) == .referenceUnusable)
     _ = try TextEvaluation(text).measureReference(
       model,
-      origin: tiny.url,
       keepingOutputsIn: folder
     )
     #expect(refusal(folder, text) == nil)
@@ -204,7 +202,7 @@ extension TextEvaluationTests {
 
   private func refusal(_ folder: URL, _ text: EvaluationText) -> EvaluateError.Code? {
     do {
-      _ = try ReferenceOutputs(keptIn: folder, for: text)
+      _ = try ReferenceOutputs(keptIn: folder, of: folder.deletingLastPathComponent(), for: text)
       return nil
     } catch {
       return (error as? EvaluateError)?.code

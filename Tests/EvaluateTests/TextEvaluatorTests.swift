@@ -32,6 +32,53 @@ struct TextEvaluatorTests {
     #expect(first.values["bits_per_weight"] == 8 * size / parameters)
   }
 
+  @Test("a baseline that was moved is compared with at its present place")
+  func movedBaseline() throws {
+    let (baseline, changed) = (try GoldenModelCopy(), try GoldenModelCopy())
+    try changed.replace("model.layers.0.mlp.down_proj") { $0[11] += 1 }
+    let old = makeContext(baseline)
+    let evaluator = TextEvaluator()
+    _ = try evaluator.measureBaseline(baseline.url, old)
+    let expected = try evaluator.measure(changed.url, old).values["kl_mean"]
+    let moved = baseline.url.deletingLastPathComponent().appending(path: "\(UUID())")
+    try FileManager.default.moveItem(at: baseline.url, to: moved)
+    // Where the baseline was, there is another model.
+    try FileManager.default.copyItem(at: changed.url, to: baseline.url)
+    let context = EvaluationContext(
+      settings: makeSettings(),
+      paths: RecipePaths(recipeFolder: moved),
+      baseline: moved,
+      referenceFolder: moved.appending(path: "reference"),
+      seed: 0
+    )
+    #expect(try evaluator.measure(changed.url, context).values["kl_mean"] == expected)
+  }
+
+  @Test("a damaged tokenizer is found before anything runs")
+  func damagedTokenizer() throws {
+    let tiny = try GoldenModelCopy()
+    #expect(try TextEvaluator().checkCompanions(of: tiny.load()).isEmpty)
+    try Data("{".utf8).write(to: tiny.url.appending(path: "tokenizer.json"))
+    let problems = try TextEvaluator().checkCompanions(of: tiny.load())
+    #expect(problems.first?.message.hasPrefix("the tokenizer cannot be opened: ") == true)
+  }
+
+  @Test("memory grows with the window and with agreement, and holds the model")
+  func memory() throws {
+    let promise = ModelPromise(try GoldenModelCopy().load().outline)
+    var settings = makeSettings()
+    func peak(_ settings: EvaluationSettings) throws -> Int {
+      try #require(TextEvaluator().estimatedPeakByteCount(settings, promise, largest: 1_000_000))
+    }
+    let small = try peak(settings)
+    #expect(small > 1_000_000)
+    settings.context = 64
+    let long = try peak(settings)
+    settings.agreement = false
+    #expect(long > small)
+    #expect(try peak(settings) < long)
+  }
+
   @Test("without agreement nothing is kept")
   func withoutAgreement() throws {
     let baseline = try GoldenModelCopy()
@@ -88,6 +135,7 @@ struct TextEvaluatorTests {
     EvaluationContext(
       settings: settings ?? makeSettings(),
       paths: RecipePaths(recipeFolder: model.url),
+      baseline: model.url,
       referenceFolder: model.url.appending(path: "reference"),
       seed: 0
     )

@@ -38,6 +38,25 @@ struct HuggingFaceExportTests {
     #expect(try back.tokenizer().encode(text) == model.tokenizer().encode(text))
   }
 
+  @Test("rotary frequencies scaled one by one are refused")
+  func divisors() throws {
+    let tiny = try TinyModel()
+    let config = tiny.url.appending(path: "config.json")
+    var json = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: config))
+    json["rope_parameters"] = .object([
+      "rope_type": .string("divisors"),
+      "divisors": .array([JSONValue](repeating: .integer(3), count: 8)),
+    ])
+    try json.text().write(to: config)
+    let model = try tiny.load()
+    let plain = HuggingFaceFormat(type: .float32).plan(ModelPromise(model.outline))
+    #expect(plain.problems.map(\.message).joined().contains("scaled one by one"))
+    try quantize(model, "model.layers.*", Grid(bits: 4, groupSize: .columns(32)))
+    let packed = CompressedTensorsFormat().plan(ModelPromise(model.outline))
+    #expect(packed.problems.map(\.message).joined().contains("scaled one by one"))
+    #expect(GGUFFormat(type: .lossless).plan(ModelPromise(model.outline)).problems.isEmpty)
+  }
+
   @Test("large models are divided into shards")
   func shards() throws {
     let tiny = try TinyModel()

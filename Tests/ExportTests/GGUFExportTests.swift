@@ -1,5 +1,4 @@
 import Checkpoints
-import Export
 import Foundation
 import Models
 import Pipeline
@@ -8,6 +7,8 @@ import Tensor
 import TestSupport
 import Testing
 import Tokenizers
+
+@testable import Export
 
 @Suite("GGUF export")
 struct GGUFExportTests {
@@ -179,6 +180,82 @@ struct GGUFExportTests {
     data[data.count - 40] ^= 1
     try data.write(to: url)
     #expect(throws: ExportError.self) { try format.verify(url, against: model) }
+  }
+
+  @Test("the model's home is told only if it lies in the hub's cache")
+  func provenance() throws {
+    let tiny = try TinyModel()
+    let config = tiny.url.appending(path: "config.json")
+    var json = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: config))
+    json["_name_or_path"] = .string("checkpoints/step-100")
+    try json.text().write(to: config)
+    let cached = tiny.result("models--org--name/snapshots/c1")
+    try FileManager.default.createDirectory(at: cached, withIntermediateDirectories: true)
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(
+        at: tiny.url.appending(path: name),
+        to: cached.appending(path: name)
+      )
+    }
+    func home(_ folder: URL) throws -> String? {
+      let file = tiny.result("model.gguf")
+      try export(try ModelLoader.load(folder), GGUFFormat(type: .f32), to: file)
+      return try GGUFFile(path: file.path).metadata["general.base_model.0.repo_url"]?.string
+    }
+    #expect(try home(tiny.url) == nil)
+    try FileManager.default.removeItem(at: tiny.result("model.gguf"))
+    #expect(try home(cached) == "https://huggingface.co/org/name")
+  }
+
+  @Test(
+    "configurations of every kind are read back as they were",
+    arguments: [
+      ["model_type": .string("mistral")],
+      ["model_type": .string("mistral"), "sliding_window": .integer(5)],
+      ["model_type": .string("qwen2"), "attention_bias": .bool(false), "rms_norm_eps": .number(0)],
+      [
+        "model_type": .string("qwen2"), "sliding_window": .integer(5),
+        "use_sliding_window": .bool(true), "max_window_layers": .integer(0),
+      ],
+      ["rope_parameters": .object(["rope_type": .string("linear"), "factor": .number(2.3)])],
+      ["rope_parameters": .object(["rope_theta": .number(12345.678)])],
+      [
+        "rope_parameters": .object([
+          "rope_type": .string("yarn"), "factor": .number(2.3), "attention_factor": .number(0.7),
+          "original_max_position_embeddings": .integer(64), "truncate": .bool(false),
+        ])
+      ],
+      [
+        "rope_parameters": .object([
+          "rope_type": .string("llama3"), "factor": .number(32), "low_freq_factor": .number(2),
+          "high_freq_factor": .number(5), "original_max_position_embeddings": .integer(100),
+        ])
+      ],
+    ] as [[String: JSONValue]]
+  )
+  func configurations(changes: [String: JSONValue]) throws {
+    let tiny = try TinyModel(.init(hasBias: true))
+    let config = tiny.url.appending(path: "config.json")
+    var json = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: config))
+    for (key, value) in changes { json[key] = value }
+    try json.text().write(to: config)
+    let model = try tiny.load()
+    let back = try export(model, GGUFFormat(type: .f32), to: tiny.result("model.gguf"))
+    expectSameNumbers(model, back)
+    #expect(back.configuration.slidingWindow == model.configuration.slidingWindow)
+  }
+
+  @Test("a file is another model if more differs than GGUF rounds or renames")
+  func otherConfiguration() throws {
+    let configuration = try TinyModel().load().configuration
+    var read = configuration
+    read.normEpsilon = Double(Float(read.normEpsilon))
+    var other = configuration
+    other.architecture = .mistral
+    #expect(other.readFromGGUF(as: read) == read)
+    other.contextLength += 1
+    other.rotary.base *= 2
+    #expect(other.readFromGGUF(as: read).differences(from: read) == ["contextLength", "rotary"])
   }
 
   @Test("a weight that is not a number is an error that names the matrix")

@@ -59,9 +59,9 @@ def main():
         if kills == options.kills:
             finish(process)
             break
-        # Half a run at most: most kills then fall into work, few after the end.
+        # Short enough that the kills fall into work, not after its end.
         try:
-            process.wait(random.uniform(0.02, 0.5) * length / 2)
+            process.wait(random.uniform(0.02, 0.3) * length / 2)
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)

@@ -36,6 +36,34 @@ struct DamagedFileTests {
     try mutateBytes(of: "model.safetensors", seed: seed, rounds: 30, within: 3000)
   }
 
+  @Test("a folder of quantized weights changed anywhere opens or is an error", arguments: 0..<4)
+  func quantized(seed: Int) throws {
+    let (packed, preserved) = (try TemporaryFolder(), try TemporaryFolder())
+    _ = try QuantizedFolder(packed.url, bits: 3 + seed, seed: UInt64(seed))
+    try ModelWriter(try ModelLoader.load(packed.url), to: preserved.url).finish()
+    var generator = SeededGenerator(UInt64(2000 + seed))
+    for folder in [packed, preserved] {
+      let config = folder.url.appending(path: "config.json")
+      let original = try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: config))
+      for _ in 0..<60 {
+        var changed = original
+        var section = original["quantization_config"] ?? .null
+        for _ in 0..<Int.random(in: 1...2, using: &generator) {
+          mutate(&section, using: &generator)
+        }
+        changed["quantization_config"] = section
+        let data = try changed.text()
+        try data.write(to: config, options: .atomic)
+        try open(folder.url, String(decoding: data, as: UTF8.self))
+      }
+      try original.text().write(to: config, options: .atomic)
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path).sorted()
+      for name in names where name != "config.json" {
+        try mutateBytes(of: name, in: folder.url, rounds: 30, within: 2000, using: &generator)
+      }
+    }
+  }
+
   @Test("an index of shards with bytes changed or cut opens or is an error", arguments: 0..<2)
   func indexBytes(seed: Int) throws {
     try mutateBytes(of: "model.safetensors.index.json", seed: seed, rounds: 200, within: .max)
@@ -55,6 +83,24 @@ struct DamagedFileTests {
       ("rope_parameters", .object(["rope_theta": .integer(0)]), "not above 1"),
       ("quantization_config", .object(["quant_method": .string("gptq")]), "gptq"),
       ("tie_word_embeddings", .string("yes"), "true or false"),
+      ("rms_norm_eps", .number(-1e-5), "0 or a positive number"),
+      (
+        "rope_parameters",
+        .object(["rope_type": .string("divisors"), "divisors": .array([.integer(1)])]),
+        "positive numbers are needed"
+      ),
+      (
+        "rope_parameters",
+        .object(["rope_type": .string("yarn"), "factor": .integer(2), "beta_fast": .integer(0)]),
+        "beta_fast: a positive number"
+      ),
+      (
+        "rope_parameters",
+        .object([
+          "rope_type": .string("yarn"), "factor": .integer(2), "attention_factor": .integer(-1),
+        ]),
+        "attention_factor: a positive number"
+      ),
     ] as [(String, JSONValue, String)]
   )
   func messages(key: String, value: JSONValue, words: String) throws {
@@ -97,17 +143,29 @@ extension DamagedFileTests {
     for golden in GoldenModel.all {
       let source = golden.url.appending(path: file)
       guard FileManager.default.fileExists(atPath: source.path) else { continue }
-      let original = try Data(contentsOf: source)
       let folder = try TemporaryFolder()
       try folder.copy(golden)
-      let target = folder.url.appending(path: file)
-      for _ in 0..<rounds {
-        let changed = mutated([UInt8](original), within: limit, using: &generator)
-        // A file that is mapped must not change: each goes to its place under a new inode.
-        try Data(changed).write(to: target, options: .atomic)
-        try open(folder.url, "\(golden.name)/\(file)")
-      }
+      try mutateBytes(of: file, in: folder.url, rounds: rounds, within: limit, using: &generator)
     }
+  }
+
+  /// Opens a folder with one of its files changed again and again, and restores the file.
+  private func mutateBytes(
+    of file: String,
+    in folder: URL,
+    rounds: Int,
+    within limit: Int,
+    using generator: inout SeededGenerator
+  ) throws {
+    let target = folder.appending(path: file)
+    let original = try Data(contentsOf: target)
+    for _ in 0..<rounds {
+      let changed = mutated([UInt8](original), within: limit, using: &generator)
+      // A file that is mapped must not change: each goes to its place under a new inode.
+      try Data(changed).write(to: target, options: .atomic)
+      try open(folder, "\(folder.lastPathComponent)/\(file)")
+    }
+    try original.write(to: target, options: .atomic)
   }
 
   private func mutated(

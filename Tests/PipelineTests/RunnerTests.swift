@@ -160,6 +160,50 @@ struct RunnerTests {
     #expect(log.begun == ["02-test.scale"])
   }
 
+  @Test("a changed model that an option names runs the stage again")
+  func changedReference() throws {
+    let folder = try TemporaryFolder()
+    let reference = folder.url.appending(path: "reference")
+    try FileManager.default.copyItem(at: tinyModel, to: reference)
+    let run = folder.url.appending(path: "run")
+    let text =
+      "model: llama-3\nstages:\n  - test.scale\n  - test.scale: { reference: \(reference.path) }\n"
+    try Self.run(text, in: run)
+    try Data("{}".utf8).write(to: reference.appending(path: "generation_config.json"))
+    let log = EventLog()
+    try Self.run(text, in: run, log: log)
+    #expect(log.begun == ["02-test.scale"])
+  }
+
+  @Test("sizes count the files that hold the model's tensors, measured or not")
+  func sizes() throws {
+    let folder = try TemporaryFolder()
+    let model = folder.url.appending(path: "model")
+    try FileManager.default.copyItem(at: tinyModel, to: model)
+    let weights = try FileManager.default.contentsOfDirectory(atPath: model.path)
+      .filter { $0.hasPrefix("model") && $0.hasSuffix(".safetensors") }
+    let byteCount = try weights.reduce(0) { sum, name in
+      sum + (try Data(contentsOf: model.appending(path: name)).count)
+    }
+    try Data(count: 1 << 20).write(to: model.appending(path: "consolidated.safetensors"))
+    let stages = "stages:\n  - test.scale: { factor: 2 }\n  - test.dump: { path: a.txt }\n"
+    let plain = try Self.run(
+      "model: \(model.path)\n" + stages,
+      in: folder.url.appending(path: "plain")
+    )
+    let measured = try Self.run(
+      "model: \(model.path)\nevaluation: {}\n" + stages,
+      in: folder.url.appending(path: "measured")
+    )
+    #expect(plain.entries[0].numbers["size_bytes"] == Double(byteCount))
+    for (entry, other) in zip(plain.entries, measured.entries) {
+      let size = try #require(entry.numbers["size_bytes"])
+      let bits = 8 * size / Double(plain.model.parameters)
+      #expect(entry.numbers["bits_per_weight"] == bits, "\(entry.title)")
+      #expect(other.numbers["size_bytes"] == size && other.numbers["bits_per_weight"] == bits)
+    }
+  }
+
   @Test("folders of stages that a recipe no longer has are removed")
   func removedStages() throws {
     let folder = try TemporaryFolder()
@@ -242,6 +286,16 @@ struct RunnerTests {
     #expect(error?.code == .locked)
     let own = ProcessInfo.processInfo.processIdentifier
     #expect(error?.description.contains("another run uses this directory: process \(own)") ?? false)
+  }
+
+  @Test("a folder of somebody's files is left alone")
+  func foreignFolder() throws {
+    let folder = try TemporaryFolder()
+    try Data("mine".utf8).write(to: folder.url.appending(path: "notes.txt"))
+    let error = #expect(throws: RunError.self) { try Self.run(in: folder.url) }
+    #expect(error?.description.contains("notes.txt") ?? false)
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+    #expect(names == ["notes.txt"])
   }
 
   @Test("a full disk is named as such")

@@ -190,7 +190,12 @@ struct GGUFHeader {
     orThrow error: (CheckpointError.Code, String) -> CheckpointError
   ) throws(CheckpointError) -> Int? {
     if case .unsupported(let name) = tensor.encoding {
-      return GGUFType.byteCount(of: tensor.shape.count, unreadable: name)
+      let count = tensor.shape.count
+      if let byteCount = GGUFType.byteCount(of: count, unreadable: name) { return byteCount }
+      guard count <= TensorEncoding.unsizedElementLimit else {
+        throw error(.malformed, "has too many elements: \(tensor.shape)")
+      }
+      return nil
     }
     guard let byteCount = tensor.encoding.byteCount(of: tensor.shape) else {
       throw error(

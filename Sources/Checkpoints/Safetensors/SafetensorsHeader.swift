@@ -120,11 +120,15 @@ struct SafetensorsHeader {
     }
     let encoding = SafetensorsType.encoding(named: type)
     let shape = Shape(extents)
-    if let needed = byteCount(of: count, encoding), needed != end - start {
-      throw scanner.error(
-        "tensor '\(name)' has \(end - start) bytes, where \(shape) of \(type) takes \(needed)",
-        name: name
-      )
+    if let needed = byteCount(of: count, encoding) {
+      guard needed == end - start else {
+        throw scanner.error(
+          "tensor '\(name)' has \(end - start) bytes, where \(shape) of \(type) takes \(needed)",
+          name: name
+        )
+      }
+    } else if count > TensorEncoding.unsizedElementLimit {
+      throw scanner.error("tensor '\(name)' has too many elements: \(extents)", name: name)
     }
     return TensorEntry(
       name: name,

@@ -47,19 +47,31 @@ public struct EvaluateStage: Stage {
     options.settings.windowProblems
   }
 
+  /// Opens the tokenizer.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    model.tokenizerProblems
+  }
+
   /// Estimates the time of running every token through model and reference.
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let tokens = Double(options.settings.tokens ?? 1_000_000)
     // Two operations per weight and token, at what two cores of 2024 reach in float32.
     let seconds = 2 * Double(promise.parameterCount) * tokens / 1.5e11
-    return StagePlan(seconds: options.reference == nil ? seconds : 2 * seconds)
+    var settings = options.settings
+    // The reference runs beside the model; that it is about as large is all there is to go by.
+    settings.agreement = options.reference != nil
+    let largest = settings.agreement ? 2 * promise.byteCount : promise.byteCount
+    return StagePlan(
+      peakByteCount: TextEvaluator().estimatedPeakByteCount(settings, promise, largest: largest),
+      seconds: options.reference == nil ? seconds : 2 * seconds
+    )
   }
 
   /// Measures the model.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let settings = options.settings
     let text = try EvaluationText(
-      TextSource(settings.perplexity, context.paths),
+      settings.perplexity.source(context.paths),
       tokenizer: model.tokenizer(),
       kind: settings.protocol,
       context: settings.context,

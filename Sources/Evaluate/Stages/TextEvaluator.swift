@@ -1,7 +1,6 @@
-internal import Checkpoints
 internal import Datasets
 public import Foundation
-package import Models
+public import Models
 public import Pipeline
 
 /// Measures what a recipe's `evaluation` asks for: perplexity and agreement on a text, and size.
@@ -15,6 +14,29 @@ public struct TextEvaluator: ModelEvaluator {
     settings.problems(paths)
   }
 
+  /// Opens the tokenizer.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    model.tokenizerProblems
+  }
+
+  /// What holds the models, and for each token of a window two slices of logits and the activations
+  /// of a block; with agreement the baseline's head and slices as well.
+  public func estimatedPeakByteCount(
+    _ settings: EvaluationSettings,
+    _ promise: ModelPromise,
+    largest: Int
+  ) -> Int? {
+    let model = promise.configuration
+    let logits = 2 * VocabularyScan.sliceLength * (settings.agreement ? 2 : 1)
+    // Of each intermediate value several are alive at a time, or free but not yet given back.
+    let activations = 32 * model.hiddenSize + 16 * model.feedForwardSize
+    let head = promise["lm_head"] ?? promise["model.embed_tokens"]
+    let kept = settings.agreement ? head?.byteCount ?? 0 : 0
+    return promise.peakByteCount(
+      making: largest - promise.byteCount + kept + 4 * settings.context * (logits + activations)
+    )
+  }
+
   /// Measures the model before the first stage; if agreement is asked for, keeps its outputs.
   public func measureBaseline(_ model: URL, _ context: EvaluationContext) throws -> ModelMeasurement
   {
@@ -25,7 +47,6 @@ public struct TextEvaluator: ModelEvaluator {
       try context.settings.agreement
       ? evaluation.measureReference(
         loaded,
-        origin: model,
         keepingOutputsIn: context.referenceFolder,
         progress: progress
       )
@@ -39,7 +60,11 @@ public struct TextEvaluator: ModelEvaluator {
     let evaluation = TextEvaluation(try context.text(for: loaded))
     let reference =
       context.settings.agreement
-      ? try ReferenceOutputs(keptIn: context.referenceFolder, for: evaluation.text) : nil
+      ? try ReferenceOutputs(
+        keptIn: context.referenceFolder,
+        of: context.baseline,
+        for: evaluation.text
+      ) : nil
     let result = try evaluation.measure(
       loaded,
       against: reference,
@@ -54,8 +79,7 @@ public struct TextEvaluator: ModelEvaluator {
     _ url: URL,
     _ text: EvaluationText
   ) throws -> ModelMeasurement {
-    let tensors = try CheckpointFolder(url.path).open()
-    let size = try ModelSize(of: tensors, parameterCount: model.parameterCount)
+    let size = try ModelSize(of: url, parameterCount: model.parameterCount)
     var values = result.metrics
     values["size_bytes"] = Double(size.byteCount)
     values["bits_per_weight"] = size.bitsPerWeight
@@ -68,7 +92,7 @@ extension EvaluationContext {
   /// The text of the settings as a model's own tokenizer reads it.
   fileprivate func text(for model: LanguageModel) throws -> EvaluationText {
     try EvaluationText(
-      TextSource(settings.perplexity, paths),
+      settings.perplexity.source(paths),
       tokenizer: model.tokenizer(),
       kind: settings.protocol,
       context: settings.context,
@@ -108,11 +132,23 @@ extension EvaluationSettings {
   func problems(_ paths: RecipePaths) -> [StageProblem] {
     var problems = windowProblems
     do {
-      _ = try TextSource(perplexity, paths).read()
+      _ = try perplexity.source(paths).read()
     } catch {
       problems.append(StageProblem(error.description, option: "perplexity"))
     }
     return problems
+  }
+}
+
+extension LanguageModel {
+  /// Why no text can be measured: the tokenizer is missing or damaged.
+  var tokenizerProblems: [StageProblem] {
+    do {
+      _ = try tokenizer()
+      return []
+    } catch {
+      return [StageProblem("the tokenizer cannot be opened: \(RunError.text(error))")]
+    }
   }
 }
 

@@ -48,18 +48,3 @@ extension Tokenizer {
     return marked.first
   }
 }
-
-extension TextSource {
-  /// The text that a recipe means.
-  ///
-  /// - Parameters:
-  ///   - input: The option's value.
-  ///   - paths: Where paths of the recipe start.
-  public init(_ input: TextInput, _ paths: RecipePaths) {
-    switch input {
-    case .builtinCalibration: self = .builtinCalibration
-    case .builtinEvaluation: self = .builtinEvaluation
-    case .file(let path): self = .file(path.url(paths))
-    }
-  }
-}

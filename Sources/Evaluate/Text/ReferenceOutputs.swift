@@ -40,7 +40,6 @@ extension ReferenceOutputs {
 
     struct Description: Codable {
       var version = 1
-      var model: String
       var text: String
       var kind: String
       var context: Int
@@ -50,14 +49,15 @@ extension ReferenceOutputs {
 
   /// Opens kept outputs, with the model they came from for its head.
   ///
-  /// ``TextEvaluation/measureReference(_:origin:keepingOutputsIn:progress:)`` keeps them.
+  /// ``TextEvaluation/measureReference(_:keepingOutputsIn:progress:)`` keeps them.
   ///
   /// - Parameters:
   ///   - folder: The folder with the outputs.
+  ///   - model: The file or folder where the model is at present.
   ///   - text: The text to compare on; it must be the one the outputs were computed on.
   /// - Throws: ``EvaluateError`` if the outputs are missing, or of another text or protocol;
   ///   `ModelError` or `CheckpointError` if the model cannot be opened.
-  public init(keptIn folder: URL, for text: EvaluationText) throws {
+  public init(keptIn folder: URL, of model: URL, for text: EvaluationText) throws {
     let description = try Self.description(in: folder)
     guard description.kind == text.kind.rawValue, description.context == text.windows.length,
       description.beginning == text.beginning
@@ -71,13 +71,13 @@ extension ReferenceOutputs {
     let file = try SafetensorsFile(path: folder.appending(path: Store.statesFile).path)
     let tokens = try file.tensor("tokens")
     try Self.requireSame(tokens, text, folder)
-    let model = try ModelLoader.load(URL(filePath: description.model))
+    let model = try ModelLoader.load(model)
     let states = try file.tensor("states")
     let width = model.configuration.hiddenSize
     guard states.dtype == .float32, states.shape == [text.countedTotal, width] else {
-      throw Self.unusable("they do not belong to \(description.model)", folder)
+      throw Self.unusable("they do not belong to \(model.companions.name)", folder)
     }
-    name = description.model
+    name = model.companions.name
     head = model.head
     let count = text.counted.count
     self.states = { states.rows($0 * count..<($0 + 1) * count) }

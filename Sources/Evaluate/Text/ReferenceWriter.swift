@@ -5,20 +5,19 @@ internal import Models
 internal import Pipeline
 internal import Tensor
 
-/// Keeps a baseline's outputs on a text for ``ReferenceOutputs/init(keptIn:for:)``.
+/// Keeps a baseline's outputs on a text for ``ReferenceOutputs/init(keptIn:of:for:)``.
 struct ReferenceWriter: ~Copyable {
   private let folder: URL
   private let description: ReferenceOutputs.Store.Description
   private var writer: SafetensorsWriter
 
-  /// Prepares to keep the outputs of `model`, opened from `origin`, in a folder.
+  /// Prepares to keep the outputs of a model in a folder.
   ///
   /// - Throws: `CheckpointError` or an error of the file system if writing fails.
-  init(_ model: LanguageModel, origin: URL, text: EvaluationText, folder: URL) throws {
+  init(_ model: LanguageModel, text: EvaluationText, folder: URL) throws {
     typealias Store = ReferenceOutputs.Store
     self.folder = folder
     description = Store.Description(
-      model: origin.standardizedFileURL.path,
       text: text.name,
       kind: text.kind.rawValue,
       context: text.windows.length,

@@ -55,19 +55,16 @@ public struct TextEvaluation {
   ///
   /// - Parameters:
   ///   - model: The model.
-  ///   - origin: The file or folder that the model was opened from; it is opened again for its
-  ///     head when another model is compared.
   ///   - folder: Where to keep the outputs.
   ///   - progress: Called after every window with the number of tokens done and the rate.
   /// - Returns: The measured numbers, without agreement.
   /// - Throws: As ``measure(_:against:progress:)``, and an error of the file system.
   public func measureReference(
     _ model: LanguageModel,
-    origin: URL,
     keepingOutputsIn folder: URL,
     progress: (_ done: Int, _ rate: ProgressRate) -> Void = { _, _ in }
   ) throws -> Result {
-    var writer = try ReferenceWriter(model, origin: origin, text: text, folder: folder)
+    var writer = try ReferenceWriter(model, text: text, folder: folder)
     let result = try run(model, against: nil, progress: progress) { try writer.append($0) }
     try writer.finish()
     return result

@@ -29,8 +29,7 @@ public struct CompressedTensorsExportOptions: StageOptions {
   }
 }
 
-/// `export.compressed_tensors`: writes a folder with quantized weights that transformers and vLLM
-/// open.
+/// `export.compressed_tensors`: writes a folder with quantized weights that transformers opens.
 public struct CompressedTensorsExportStage: ExportStage {
   /// `export.compressed_tensors`.
   public static let kind = "export.compressed_tensors"

@@ -19,7 +19,7 @@ public enum CompressedLayout: String, RecipeChoice {
 }
 
 /// A Hugging Face folder with integer codes in the format of the compressed-tensors library, which
-/// transformers and vLLM read.
+/// transformers reads.
 ///
 /// Codes and scales are those in memory, bit for bit. Codes there are signed; the bits stored for
 /// `pack-quantized` are ours. Widths of 3, 5, 6 and 7 bits cross word borders, as the library
@@ -74,7 +74,9 @@ public struct CompressedTensorsFormat: ExportFormat {
         StageProblem("no matrix is quantized; use `export.huggingface` for a plain folder")
       )
     }
-    plan.problems = plan.problems.firstOfEachMessage + vocabularyProblems(promise)
+    plan.problems =
+      plan.problems.firstOfEachMessage + vocabularyProblems(promise)
+      + promise.configuration.problemsInFolders
     plan.notes = readerNotes(promise)
     return plan
   }

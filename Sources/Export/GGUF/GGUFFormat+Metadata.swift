@@ -59,15 +59,19 @@ extension GGUFFormat {
     if isQuantized { metadata["general.quantized_by"] = .string("slm-compress") }
   }
 
-  /// The model that this one was made of, if its name on the hub is known.
+  /// The model that this one was made of, if it lies in the hub's cache, whose folders
+  /// `models--organization--name` say where it comes from.
   private func describeOrigin(_ model: LanguageModel, in metadata: inout GGUFMetadata) {
-    guard let name = model.companions.configuration["_name_or_path"]?.string,
-      case let parts = name.split(separator: "/"), parts.count == 2, !name.hasPrefix("/")
+    let folder = model.companions.origin.pathComponents.last { $0.hasPrefix("models--") }
+    guard let parts = folder?.dropFirst("models--".count).split(separator: "--", maxSplits: 1),
+      parts.count == 2
     else { return }
     metadata["general.base_model.count"] = .uint32(1)
     metadata["general.base_model.0.name"] = .string(String(parts[1]))
     metadata["general.base_model.0.organization"] = .string(String(parts[0]))
-    metadata["general.base_model.0.repo_url"] = .string("https://huggingface.co/\(name)")
+    metadata["general.base_model.0.repo_url"] = .string(
+      "https://huggingface.co/\(parts[0])/\(parts[1])"
+    )
   }
 
   private func describeTokenizer(_ model: LanguageModel, in metadata: inout GGUFMetadata) throws {

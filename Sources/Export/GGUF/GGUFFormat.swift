@@ -59,6 +59,11 @@ public struct GGUFFormat: ExportFormat {
     return plan
   }
 
+  /// Finds a tokenizer that GGUF has no way to express.
+  public func companionProblems(of model: LanguageModel) -> [StageProblem] {
+    problems { _ = try metadata(model) }
+  }
+
   /// Writes the file.
   public func write(
     _ model: LanguageModel,
@@ -99,10 +104,10 @@ public struct GGUFFormat: ExportFormat {
       throw differ("the metadata differ from those in memory", "header")
     }
     let written = try ModelLoader.inspect(url).configuration
-    let expected = model.configuration
-    guard written.parameterCount == expected.parameterCount,
-      written.queryHeads == expected.queryHeads, written.headSize == expected.headSize
-    else { throw differ("the file opens as a model of other sizes", "metadata") }
+    let differences = model.configuration.readFromGGUF(as: written).differences(from: written)
+    guard differences.isEmpty else {
+      throw differ("the file opens with another \(differences.joined(separator: ", "))", "metadata")
+    }
   }
 }
 

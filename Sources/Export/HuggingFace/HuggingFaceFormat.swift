@@ -42,9 +42,10 @@ public struct HuggingFaceFormat: ExportFormat {
     self.maximumShardByteCount = maximumShardByteCount
   }
 
-  /// Any model can be exported so.
+  /// Finds what the format cannot hold; quantized weights are no hindrance.
   public func plan(_ promise: ModelPromise) -> ExportPlan {
     var plan = ExportPlan()
+    plan.problems = promise.configuration.problemsInFolders
     plan.byteCount = (promise.parameterCount + promise.biasCount) * type.dtype.byteCount
     let quantized = promise.matrices.filter {
       if case .elements = $0.format { false } else { true }
@@ -128,6 +129,19 @@ extension LanguageModel {
     json["dtype"] = .string(dtype)
     json["tie_word_embeddings"] = .bool(configuration.tiesEmbeddings)
     return json
+  }
+}
+
+extension ModelConfiguration {
+  /// What transformers has no way to say of a model.
+  var problemsInFolders: [StageProblem] {
+    guard case .divisors = rotary.scaling else { return [] }
+    return [
+      StageProblem(
+        "the rotary frequencies are scaled one by one, which transformers cannot read; use "
+          + "`export.gguf`"
+      )
+    ]
   }
 }
 

@@ -27,8 +27,13 @@ public struct Architecture: Sendable, Hashable {
   /// Every supported family.
   public static let all: [Architecture] = [.llama, .mistral, .qwen2, .qwen3]
 
-  /// The first family with a GGUF name; the llama name is shared by Llama, Mistral and SmolLM2.
-  static func named(inGGUF name: String) -> Architecture? { all.first { $0.ggufName == name } }
+  /// The family with a GGUF name.
+  ///
+  /// The llama name is shared by Llama, SmolLM2 and Mistral, which is the one with a sliding window.
+  package static func named(inGGUF name: String, hasSlidingWindow: Bool) -> Architecture? {
+    let families = all.filter { $0.ggufName == name }
+    return families.first { $0.usesSlidingWindow == hasSlidingWindow } ?? families.first
+  }
 
   /// The family of a `model_type`.
   static func named(_ modelType: String) -> Architecture? {

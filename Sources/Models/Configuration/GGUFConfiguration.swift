@@ -36,7 +36,7 @@ struct GGUFConfiguration {
       headSize: headSize,
       vocabularySize: embedding.shape[0],
       contextLength: try size("context_length"),
-      normEpsilon: try metadata.real(key("attention.layer_norm_rms_epsilon")),
+      normEpsilon: try normEpsilon(),
       rotary: try rotary(architecture, headSize: headSize, tensors: tensors),
       tiesEmbeddings: tensors.entry("output.weight") == nil,
       hasQueryKeyValueBias: hasBias("attn_q"),
@@ -51,7 +51,9 @@ struct GGUFConfiguration {
 
   private func architecture() throws -> Architecture {
     let name = try metadata.string("general.architecture")
-    guard let architecture = Architecture.named(inGGUF: name) else {
+    let hasSlidingWindow = has("attention.sliding_window")
+    guard let architecture = Architecture.named(inGGUF: name, hasSlidingWindow: hasSlidingWindow)
+    else {
       let known = Set(Architecture.all.map(\.ggufName)).sorted().joined(separator: ", ")
       throw ModelError(
         .unsupported,
@@ -61,6 +63,14 @@ struct GGUFConfiguration {
       )
     }
     return architecture
+  }
+
+  private func normEpsilon() throws -> Double {
+    let epsilon = try metadata.real(key("attention.layer_norm_rms_epsilon"))
+    guard epsilon.isFinite, epsilon >= 0 else {
+      throw invalid("attention.layer_norm_rms_epsilon", "\(epsilon) is not 0 or positive")
+    }
+    return epsilon
   }
 
   private func token(_ key: String) -> Int32? {
@@ -83,26 +93,55 @@ extension GGUFConfiguration {
     guard base > 1, base.isFinite, channels > 0, channels % 2 == 0, channels <= headSize else {
       throw invalid("rope", "base \(base) over \(channels) of \(headSize) channels is impossible")
     }
+    // The order of the rows is known only for heads that rotate as a whole.
+    guard channels == headSize || !architecture.ggufInterleavesRotaryRows else {
+      throw ModelError(
+        .unsupported,
+        "\(architecture.ggufName) models that rotate \(channels) of \(headSize) channels are not "
+          + "supported",
+        at: "\(file): \(key("rope.dimension_count"))",
+        remedy: "convert the model to a Hugging Face folder by the program that made the file"
+      )
+    }
     var rotary = RotaryConfiguration(base: base, channels: channels)
     rotary.scaling = try scaling()
-    if let entry = tensors.entry("rope_freqs.weight") {
-      try requireShape(entry.shape, [channels / 2], entry.name, in: file)
-      let divisors = try tensors.tensor(entry.name).converted(to: .float32).elements(as: Float.self)
+    if let divisors = try divisors(channels: channels, tensors: tensors) {
       rotary.scaling = rotary.llama3Scaling(matching: divisors) ?? .divisors(divisors)
     }
     return rotary
+  }
+
+  private func divisors(channels: Int, tensors: GGUFFile) throws -> [Float]? {
+    guard let entry = tensors.entry("rope_freqs.weight") else { return nil }
+    try requireShape(entry.shape, [channels / 2], entry.name, in: file)
+    let tensor = try tensors.tensor(entry.name)
+    guard tensor.dtype.isFloatingPoint else {
+      throw unsupportedType(tensor.dtype.rawValue, entry.name, in: file)
+    }
+    let divisors = tensor.converted(to: .float32).elements(as: Float.self)
+    guard divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+      throw ModelError(
+        .invalid,
+        "positive numbers are needed",
+        at: "\(file): \(entry.name)",
+        remedy: "the file is damaged; fetch it again"
+      )
+    }
+    return divisors
   }
 
   private func scaling() throws -> RotaryConfiguration.Scaling {
     guard has("rope.scaling.type") else { return .none }
     let kind = try metadata.string(key("rope.scaling.type"))
     func number(_ name: String, _ otherwise: Double) throws -> Double {
-      try has("rope.scaling.\(name)") ? metadata.real(key("rope.scaling.\(name)")) : otherwise
+      guard has("rope.scaling.\(name)") else { return otherwise }
+      let number = try metadata.real(key("rope.scaling.\(name)"))
+      guard number > 0, number.isFinite else {
+        throw invalid("rope.scaling.\(name)", "\(number) is not positive")
+      }
+      return number
     }
     let factor = try number("factor", 1)
-    guard factor > 0, factor.isFinite else {
-      throw invalid("rope.scaling.factor", "\(factor) is not positive")
-    }
     switch kind {
     case "none": return .none
     case "linear": return .linear(factor: factor)

@@ -32,7 +32,7 @@ struct HuggingFaceConfiguration {
       headSize: headSize,
       vocabularySize: try positive("vocab_size"),
       contextLength: try optionalPositive("max_position_embeddings") ?? 2048,
-      normEpsilon: try number("rms_norm_eps") ?? architecture.defaultNormEpsilon,
+      normEpsilon: try normEpsilon() ?? architecture.defaultNormEpsilon,
       rotary: try rotary(architecture, headSize: headSize),
       tiesEmbeddings: try flag("tie_word_embeddings") ?? false,
       hasQueryKeyValueBias: architecture.hasQueryKeyValueBias || biased,
@@ -114,12 +114,14 @@ extension HuggingFaceConfiguration {
     _ architecture: Architecture,
     headSize: Int
   ) throws(ModelError) -> RotaryConfiguration {
-    let parameters = json["rope_parameters"] ?? json["rope_scaling"] ?? .null
-    let base =
-      parameters["rope_theta"]?.number ?? json["rope_theta"]?.number
-      ?? architecture.defaultRotaryBase
-    let fraction =
-      parameters["partial_rotary_factor"]?.number ?? json["partial_rotary_factor"]?.number ?? 1
+    let parameters = try rotaryParameters()
+    let given = try (
+      section: number("rope_theta", in: parameters), top: number("rope_theta", in: json)
+    )
+    let base = given.section ?? given.top ?? architecture.defaultRotaryBase
+    let key = "partial_rotary_factor"
+    let rotated = try (section: number(key, in: parameters), top: number(key, in: json))
+    let fraction = rotated.section ?? rotated.top ?? 1
     guard base > 1, base.isFinite else { throw invalid("rope_theta", "\(base) is not above 1") }
     let channels = fraction * Double(headSize)
     guard channels >= 2, channels <= Double(headSize), Int(channels) % 2 == 0 else {
@@ -131,14 +133,42 @@ extension HuggingFaceConfiguration {
     return RotaryConfiguration(
       base: base,
       channels: Int(channels),
-      scaling: try rotaryScaling(parameters)
+      scaling: try rotaryScaling(parameters, channels: Int(channels))
     )
   }
 
+  /// The section of transformers 5 or that of earlier versions; both only if they agree.
+  private func rotaryParameters() throws(ModelError) -> JSONValue {
+    var sections: [JSONValue] = []
+    for key in ["rope_parameters", "rope_scaling"] {
+      if let section = json[key], !section.isNull { sections.append(section) }
+    }
+    for section in sections {
+      guard case .object = section else { throw invalid("rope_parameters", "an object is needed") }
+    }
+    if sections.count == 2, Self.rotaryKind(sections[0]) != Self.rotaryKind(sections[1]) {
+      throw invalid("rope_scaling", "it contradicts rope_parameters")
+    }
+    return sections.first ?? .null
+  }
+
+  private static func rotaryKind(_ section: JSONValue) -> String {
+    section["rope_type"]?.string ?? section["type"]?.string ?? "default"
+  }
+
+  private func number(_ key: String, in section: JSONValue) throws(ModelError) -> Double? {
+    guard let value = section[key], !value.isNull else { return nil }
+    guard let number = value.number, number.isFinite else {
+      throw invalid(key, "a number is needed")
+    }
+    return number
+  }
+
   private func rotaryScaling(
-    _ parameters: JSONValue
+    _ parameters: JSONValue,
+    channels: Int
   ) throws(ModelError) -> RotaryConfiguration.Scaling {
-    let kind = parameters["rope_type"]?.string ?? parameters["type"]?.string ?? "default"
+    let kind = Self.rotaryKind(parameters)
     let context = try optionalPositive("max_position_embeddings") ?? 2048
     let original = parameters["original_max_position_embeddings"]?.integer ?? context
     guard original > 0 else {
@@ -155,23 +185,23 @@ extension HuggingFaceConfiguration {
         originalContextLength: original
       )
     case "yarn":
-      let factor =
-        parameters["factor"]?.number ?? Double(context) / Double(original)
-      guard factor.isFinite, factor > 0 else {
-        throw invalid("factor", "\(factor) is not positive")
-      }
+      let factor = try scaling(parameters, "factor", Double(context) / Double(original))
       return .yarn(
         factor: factor,
-        betaFast: parameters["beta_fast"]?.number ?? 32,
-        betaSlow: parameters["beta_slow"]?.number ?? 1,
-        attentionFactor: yarnAttentionFactor(parameters, factor: factor),
+        betaFast: try scaling(parameters, "beta_fast", 32),
+        betaSlow: try scaling(parameters, "beta_slow", 1),
+        attentionFactor: try scaling(
+          parameters,
+          "attention_factor",
+          yarnAttentionFactor(parameters, factor: factor)
+        ),
         originalContextLength: original,
         truncates: parameters["truncate"]?.bool ?? true
       )
     case "divisors":
       let divisors = (parameters["divisors"]?.array ?? []).compactMap { $0.number.map(Float.init) }
-      guard !divisors.isEmpty, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-        throw invalid("rope_parameters.divisors", "positive numbers are needed")
+      guard divisors.count == channels / 2, divisors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+        throw invalid("rope_parameters.divisors", "\(channels / 2) positive numbers are needed")
       }
       return .divisors(divisors)
     default:
@@ -185,7 +215,6 @@ extension HuggingFaceConfiguration {
   }
 
   private func yarnAttentionFactor(_ parameters: JSONValue, factor: Double) -> Double {
-    if let given = parameters["attention_factor"]?.number { return given }
     let scale = parameters["mscale"]?.number ?? 0
     let allScale = parameters["mscale_all_dim"]?.number ?? 0
     if scale != 0 && allScale != 0 {
@@ -194,8 +223,13 @@ extension HuggingFaceConfiguration {
     return yarnMagnitude(factor, 1)
   }
 
-  private func scaling(_ parameters: JSONValue, _ key: String) throws(ModelError) -> Double {
-    guard let value = parameters[key]?.number, value.isFinite, value > 0 else {
+  private func scaling(
+    _ parameters: JSONValue,
+    _ key: String,
+    _ otherwise: Double? = nil
+  ) throws(ModelError) -> Double {
+    let given = parameters[key] ?? .null
+    guard let value = given.isNull ? otherwise : given.number, value.isFinite, value > 0 else {
       throw invalid("rope_parameters.\(key)", "a positive number is needed")
     }
     return value
@@ -223,12 +257,12 @@ extension HuggingFaceConfiguration {
     return integer
   }
 
-  private func number(_ key: String) throws(ModelError) -> Double? {
-    guard let value = json[key], !value.isNull else { return nil }
-    guard let number = value.number, number.isFinite else {
-      throw invalid(key, "a number is needed")
+  private func normEpsilon() throws(ModelError) -> Double? {
+    guard let value = json["rms_norm_eps"], !value.isNull else { return nil }
+    guard let epsilon = value.number, epsilon.isFinite, epsilon >= 0 else {
+      throw invalid("rms_norm_eps", "0 or a positive number is needed")
     }
-    return number
+    return epsilon
   }
 
   private func flag(_ key: String) throws(ModelError) -> Bool? {

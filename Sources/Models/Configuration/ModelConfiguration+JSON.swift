@@ -16,12 +16,23 @@ extension ModelConfiguration {
       "dtype": .string(dtype), "rope_theta": .number(rotary.base),
       "rope_parameters": rotary.json, "use_cache": .bool(true),
     ]
-    if rotary.scaling != .none { members["rope_scaling"] = rotary.json }
+    if rotary.channels != headSize {
+      let fraction = JSONValue.number(rotary.fraction(ofHead: headSize))
+      members["partial_rotary_factor"] = fraction
+      members["rope_parameters"]?["partial_rotary_factor"] = fraction
+    }
+    if rotary.scaling != .none { members["rope_scaling"] = members["rope_parameters"] }
     if architecture.readsBiasKeys {
       members["attention_bias"] = .bool(hasAttentionOutputBias)
       members["mlp_bias"] = .bool(hasFeedForwardBias)
     }
-    if let slidingWindow { members["sliding_window"] = .integer(slidingWindow) }
+    if let slidingWindow {
+      members["sliding_window"] = .integer(slidingWindow)
+      if !architecture.usesSlidingWindow {
+        members["use_sliding_window"] = .bool(true)
+        members["max_window_layers"] = .integer(0)
+      }
+    }
     members["bos_token_id"] = beginningOfText.map { .integer(Int($0)) }
     if let end = endOfText.first {
       members["eos_token_id"] =
@@ -32,6 +43,12 @@ extension ModelConfiguration {
 }
 
 extension RotaryConfiguration {
+  /// The part of a head's channels that rotate; readers multiply by it and round down.
+  fileprivate func fraction(ofHead size: Int) -> Double {
+    let fraction = Double(channels) / Double(size)
+    return Int(fraction * Double(size)) == channels ? fraction : fraction.nextUp
+  }
+
   /// The rotation as `rope_parameters` says it.
   ///
   /// Divisors, which transformers does not know, are written under a name of our own.

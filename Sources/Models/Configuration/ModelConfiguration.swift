@@ -39,6 +39,14 @@ public struct ModelConfiguration: Sendable, Hashable {
   /// The tokens that end a text.
   public var endOfText: [Int32] = []
 
+  /// The names of the properties in which this configuration differs from another.
+  package func differences(from other: ModelConfiguration) -> [String] {
+    guard self != other else { return [] }
+    return zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children).compactMap {
+      "\($0.value)" == "\($1.value)" ? nil : $0.label
+    }
+  }
+
   /// The number of weights, biases included and a tied head counted once.
   public var parameterCount: Int {
     let queries = queryHeads * headSize

@@ -9,19 +9,19 @@ internal import Tensor
 struct CompressedTensorsReader: QuantizedReader {
   /// One entry of `config_groups`.
   struct Group {
-    let targets: [String]
+    /// Names of modules and of classes.
+    let names: Set<String>
+    /// Patterns of names of modules.
+    let patterns: [ModulePattern]
     let bits: Int
     let groupSize: Int?
     let isSymmetric: Bool
 
-    func claims(_ module: String) -> Bool {
-      targets.contains { target in
-        if target == "Linear" || target == module { return true }
-        guard target.hasPrefix("re:"), let regex = try? Regex(String(target.dropFirst(3))) else {
-          return false
-        }
-        return module.prefixMatch(of: regex) != nil
-      }
+    /// How specifically the group claims a module, the least number most so; nil if not at all.
+    func rank(of module: String) -> Int? {
+      if names.contains(module) { return 0 }
+      if patterns.contains(where: { $0.matches(module) }) { return 1 }
+      return names.contains("Linear") ? 2 : nil
     }
   }
 
@@ -30,6 +30,7 @@ struct CompressedTensorsReader: QuantizedReader {
 
   init(_ section: JSONValue, file: String) throws(ModelError) {
     self.file = file
+    try Self.requirePlainWeights(section, file)
     guard case .object(let members)? = section["config_groups"] else {
       throw Self.invalid("config_groups", file)
     }
@@ -50,12 +51,18 @@ struct CompressedTensorsReader: QuantizedReader {
     columns: Int,
     in source: FolderWeights
   ) throws -> StoredWeight {
-    guard let group = groups.first(where: { $0.claims(module) }) else {
+    guard let group = group(claiming: module) else {
       throw ModelError(
         .inconsistent,
         "the weight has scales, but no group of config_groups claims it",
         at: "\(file): \(module)",
         remedy: "config.json and weights do not belong together"
+      )
+    }
+    guard source.tensors.entry("\(module).weight_g_idx") == nil else {
+      throw Self.unsupported(
+        "groups of columns in another order",
+        "\(file): \(module).weight_g_idx"
       )
     }
     let isPacked = source.tensors.entry("\(module).weight_packed") != nil
@@ -86,7 +93,8 @@ struct CompressedTensorsReader: QuantizedReader {
       ? nil : try zeroPoints(module, isPacked: isPacked, shape: scaleShape, group, source)
     return StoredWeight(rows: rows, columns: columns, format: .groups(format)) { [format] in
       GroupQuantizedWeight(
-        codes: isPacked ? Self.bytes(codes) : Self.unsigned(codes),
+        codes: isPacked
+          ? Self.bytes(codes, format.codeByteCount(columns: columns)) : Self.unsigned(codes),
         scales: scales,
         zeroPoints: zeros.map {
           isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0)
@@ -95,6 +103,12 @@ struct CompressedTensorsReader: QuantizedReader {
         columns: columns
       )
     }
+  }
+
+  /// The group that claims a module most specifically.
+  func group(claiming module: String) -> Group? {
+    let claims = groups.compactMap { group in group.rank(of: module).map { (rank: $0, group) } }
+    return claims.min { $0.rank < $1.rank }?.1
   }
 
   private func zeroPoints(
@@ -150,13 +164,61 @@ extension CompressedTensorsReader {
         remedy: "supported are int weights of 2 to 8 bits by group or channel"
       )
     }
+    for activations in ["input_activations", "output_activations"] {
+      guard value[activations] ?? .null == .null else {
+        throw unsupported(
+          "quantized activations",
+          "\(file): quantization_config.\(key).\(activations)"
+        )
+      }
+    }
     let size = weights["group_size"]?.integer
     guard strategy == "channel" || (size ?? 0) > 0 else { throw invalid("\(key).group_size", file) }
+    let names = targets.compactMap(\.string)
     return Group(
-      targets: targets.compactMap(\.string),
+      names: Set(names),
+      patterns: try patterns(names, "\(file): quantization_config.\(key).targets"),
       bits: bits,
       groupSize: strategy == "group" ? size : nil,
       isSymmetric: weights["symmetric"]?.bool ?? true
+    )
+  }
+
+  private static func patterns(
+    _ names: [String],
+    _ location: String
+  ) throws(ModelError) -> [ModulePattern] {
+    var patterns: [ModulePattern] = []
+    for name in names where name.hasPrefix("re:") {
+      guard let pattern = ModulePattern(String(name.dropFirst(3))) else {
+        throw unsupported("the pattern “\(name)”", location)
+      }
+      patterns.append(pattern)
+    }
+    return patterns
+  }
+
+  /// Checks that weights are what codes and scales say: neither transformed nor sparse.
+  private static func requirePlainWeights(
+    _ section: JSONValue,
+    _ file: String
+  ) throws(ModelError) {
+    func isPlain(_ key: String) -> Bool { [nil, .null, .object([:])].contains(section[key]) }
+    guard isPlain("transform_config") else {
+      throw unsupported("transformed weights", "\(file): quantization_config.transform_config")
+    }
+    guard isPlain("sparsity_config") || section["sparsity_config"]?["format"]?.string == "dense"
+    else {
+      throw unsupported("sparse weights", "\(file): quantization_config.sparsity_config")
+    }
+  }
+
+  private static func unsupported(_ feature: String, _ location: String) -> ModelError {
+    ModelError(
+      .unsupported,
+      "\(feature): not supported",
+      at: location,
+      remedy: "start from the unquantized checkpoint, or from one quantized without it"
     )
   }
 
@@ -173,9 +235,15 @@ extension CompressedTensorsReader {
 // MARK: - Codes
 
 extension CompressedTensorsReader {
-  /// Packed words as bytes; the machine's order is the format's, little-endian.
-  private static func bytes(_ words: Tensor) -> Tensor {
-    words.viewedAsBytes()
+  /// The first `count` bytes of each row of packed words; the machine's order is the format's,
+  /// little-endian.
+  private static func bytes(_ words: Tensor, _ count: Int) -> Tensor {
+    let bytes = words.viewedAsBytes()
+    let (rows, width) = (bytes.shape[0], bytes.shape[1])
+    guard width != count else { return bytes }
+    let elements = bytes.elements(as: UInt8.self)
+    let kept = (0..<rows).flatMap { elements[$0 * width..<$0 * width + count] }
+    return Tensor(kept, shape: [rows, count])
   }
 
   /// Signed bytes with half their range added.

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Tensor
 
 /// Puts a model together from its configuration and its tensors, checking every shape.
@@ -11,6 +12,15 @@ struct ModelBuilder {
     let embedding = try linear("model.embed_tokens", model.vocabularySize, model.hiddenSize, false)
     var blocks: [DecoderBlock] = []
     for index in 0..<model.layerCount { blocks.append(try block(index)) }
+    let next = "model.layers.\(model.layerCount).mlp.down_proj"
+    guard !source.contains(next) else {
+      throw ModelError(
+        .inconsistent,
+        "the weights have more layers than the configuration's \(model.layerCount)",
+        at: "\(companions.origin.path): \(next)",
+        remedy: "configuration and weights belong to different models"
+      )
+    }
     let head =
       model.tiesEmbeddings
       ? nil : try linear("lm_head", model.vocabularySize, model.hiddenSize, false)

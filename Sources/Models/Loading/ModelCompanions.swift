@@ -21,7 +21,7 @@ public struct ModelCompanions: Sendable {
   public let configuration: JSONValue
   /// The other files, by name.
   public let files: [File]
-  /// What the user named: a folder or a file.
+  /// What the user named: a folder, or a file, beside which lie the companions.
   public let origin: URL
   /// What the model calls itself, or else its file's or folder's name.
   public let name: String
@@ -49,7 +49,10 @@ public struct ModelCompanions: Sendable {
       return String(decoding: try file.read(), as: UTF8.self)
     }
     guard let file = files.first(where: { $0.name == "tokenizer_config.json" }) else { return nil }
-    return try JSONDecoder().decode(JSONValue.self, from: file.read())["chat_template"]?.string
+    let template = try JSONDecoder().decode(JSONValue.self, from: file.read())["chat_template"]
+    // Models with templates for several purposes list them by name.
+    let usual = template?.array?.first { $0["name"]?.string == "default" }
+    return template?.string ?? usual?["template"]?.string
   }
 }
 

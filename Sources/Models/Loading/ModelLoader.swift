@@ -62,7 +62,11 @@ public enum ModelLoader {
       configuration.tiesEmbeddings = !source.contains("lm_head")
     }
     return try ModelBuilder(configuration: configuration, source: source).build(
-      companions: .folder(url, configuration: json, origin: url)
+      companions: .folder(
+        url,
+        configuration: json,
+        origin: URL(filePath: folder.location)
+      )
     )
   }
 
@@ -88,8 +92,29 @@ public enum ModelLoader {
     let reader = GGUFConfiguration(metadata: file.metadata, file: file.file.path)
     let configuration = try reader.model(tensors: file)
     let source = GGUFWeights(tensors: file, configuration: configuration, file: file.file.path)
+    let companions = ModelCompanions.gguf(file, configuration)
+    try requireSame(configuration, companions.configuration, file.file.path)
     return try ModelBuilder(configuration: configuration, source: source).build(
-      companions: .gguf(file, configuration)
+      companions: companions
+    )
+  }
+
+  /// Checks that config.json says all of what a file's metadata and tensors say, as a model saved
+  /// with it would be another one otherwise.
+  private static func requireSame(
+    _ configuration: ModelConfiguration,
+    _ json: JSONValue,
+    _ file: String
+  ) throws(ModelError) {
+    let described = try HuggingFaceConfiguration(json: json, file: file).model()
+    let differences = configuration.differences(from: described)
+    guard !differences.isEmpty else { return }
+    throw ModelError(
+      .unsupported,
+      "\(configuration.architecture.modelType) models of this kind are not supported: config.json "
+        + "cannot express \(differences.joined(separator: ", "))",
+      at: file,
+      remedy: "use a model that follows its family's conventions"
     )
   }
 }

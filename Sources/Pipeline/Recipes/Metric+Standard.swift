@@ -10,7 +10,7 @@ extension Metric {
       unit: .bytes,
       source: .run,
       lessIsBetter: true,
-      "Bytes of the file, or of a folder's weight files."
+      "Bytes of the file, or of the folder's files that hold the model's tensors."
     ),
     Metric(
       "size_ratio",
@@ -25,7 +25,7 @@ extension Metric {
       title: "bits/weight",
       source: .run,
       lessIsBetter: true,
-      "Bits stored per parameter of the model, scales and zero points counted."
+      "Eight times the size, divided by the model's parameters."
     ),
   ]
 
@@ -65,7 +65,7 @@ extension Metric {
       unit: .bytes,
       source: .run,
       lessIsBetter: true,
-      "Most resident memory of the process during the stage."
+      "Most resident memory of the process during the stage, pages of mapped files included."
     ),
     Metric(
       "wall_seconds",

@@ -84,8 +84,7 @@ public struct Recipe: OptionGroup {
         }
       }
       if Self.reservedNames.contains(path.prefix { $0 != "/" }.lowercased())
-        || path.first?.isNumber ?? false && path.wholeMatch(of: /[0-9]+-[a-z0-9_.]+(\/.*)?/) != nil
-          && stages.contains(where: { path.hasSuffix($0.kind) })
+        || RunDirectory.stageNumber(String(path.prefix { $0 != "/" })) != nil
       {
         problems.append(
           StageProblem(
@@ -100,7 +99,7 @@ public struct Recipe: OptionGroup {
 
   static let reservedNames: Set<String> = [
     "recipe.yaml", "recipe.resolved.yaml", "environment.json", "report.json", "report.md",
-    "report.html", "report.xml", "log.txt", "run.lock", "00-baseline",
+    "report.html", "report.xml", "log.txt", "run.lock",
   ]
 
   private var gateProblems: [StageProblem] {

@@ -1,4 +1,5 @@
 public import Foundation
+import Models
 
 /// A recipe with the text it was read from.
 public struct RecipeFile: Sendable {
@@ -97,22 +98,42 @@ public struct RecipeFile: Sendable {
     return RecipeProblem("\(name): \(problem.message)", at: nil)
   }
 
-  /// A problem for every file the recipe names and that is not there.
-  func missingInputs() -> [RecipeProblem] {
+  /// A problem for every file the recipe names and that is not there, and for every model that
+  /// cannot be opened; the recipe's own is left to the plan, which needs it opened.
+  func inputProblems() -> [RecipeProblem] {
     reading.inputs.compactMap { input in
-      let url = paths.input(input.path)
-      guard !FileManager.default.fileExists(atPath: url.path) else { return nil }
-      return RecipeProblem(
-        "there is no \(url.path)\(Self.relativeHint(input.path))",
-        at: input.position
-      )
+      switch input.source {
+      case .path(let path):
+        let url = paths.input(path)
+        guard !FileManager.default.fileExists(atPath: url.path) else { return nil }
+        return RecipeProblem(
+          "there is no \(url.path)\(Self.relativeHint(path))",
+          at: input.position
+        )
+      case .model(let model):
+        guard input.key != "model" else { return nil }
+        do {
+          _ = try model.load(paths)
+          return nil
+        } catch {
+          return RecipeProblem(
+            "the model cannot be opened: \(RunError.text(error))",
+            at: input.position
+          )
+        }
+      }
     }
   }
 
-  /// The files that a part of the recipe names.
+  /// The files and models that a part of the recipe names.
   func inputs(under path: String) -> [URL] {
-    reading.inputs.filter { $0.key == path || $0.key.hasPrefix(path + ".") }.map {
-      paths.input($0.path)
+    reading.inputs.filter { $0.key == path || $0.key.hasPrefix(path + ".") }.map { input in
+      switch input.source {
+      case .path(let path): paths.input(path)
+      // A name is looked up in the hub's cache; where nothing is found, there is nothing to digest.
+      case .model(let model):
+        (try? model.load(paths))?.companions.origin ?? URL(filePath: model.location(paths))
+      }
     }
   }
 
@@ -123,11 +144,11 @@ public struct RecipeFile: Sendable {
 
   private static func defaultName(_ name: String) -> String {
     let file = name.split(separator: "/").last.map(String.init) ?? name
-    let stem = file.split(separator: ".", maxSplits: 1).first.map(String.init) ?? file
-    let allowed = stem.unicodeScalars.map { scalar in
-      scalar.properties.isAlphabetic || "0123456789-_".unicodeScalars.contains(scalar)
+    let ending = [".yaml", ".yml"].first { file.lowercased().hasSuffix($0) }
+    let allowed = file.dropLast(ending?.count ?? 0).unicodeScalars.map { scalar in
+      scalar.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains(scalar)
         ? Character(scalar) : "-"
-    }
+    }.drop { $0 == "." }
     return allowed.isEmpty ? "recipe" : String(allowed)
   }
 }

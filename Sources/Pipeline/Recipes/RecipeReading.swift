@@ -6,10 +6,22 @@ public struct RecipeReading: Sendable {
   private(set) var path: [String] = []
   /// Where each value stands, by its dotted path.
   private(set) var positions: [String: SourcePosition] = [:]
-  /// The files and folders the recipe names, with the dotted path and the place of the option.
-  private(set) var inputs: [(key: String, path: String, position: SourcePosition?)] = []
+  /// The files, folders and models that the recipe names.
+  private(set) var inputs: [Input] = []
   /// The stages and metrics that the recipe can name.
   let registry: StageRegistry
+
+  /// Something that the recipe reads, with the dotted path and the place of the option.
+  struct Input: Sendable {
+    enum Source: Sendable {
+      case path(String)
+      case model(ModelPath)
+    }
+
+    let key: String
+    let source: Source
+    let position: SourcePosition?
+  }
 
   /// Creates an empty reading.
   public init(registry: StageRegistry = StageRegistry(stages: [])) { self.registry = registry }
@@ -33,7 +45,14 @@ public struct RecipeReading: Sendable {
 
   /// Notes that a file or folder must exist before the recipe can run.
   public mutating func input(_ path: String, at node: RecipeNode) {
-    inputs.append((self.path.joined(separator: "."), path, node.position))
+    note(.path(path), at: node)
+  }
+
+  /// Notes that a file, folder or model is read.
+  mutating func note(_ source: Input.Source, at node: RecipeNode) {
+    inputs.append(
+      Input(key: path.joined(separator: "."), source: source, position: node.position)
+    )
   }
 
   /// Reads the value under a key or at an index, remembering where it stands.

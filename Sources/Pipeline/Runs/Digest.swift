@@ -24,17 +24,24 @@ enum Digest {
     return text(hash.finalize())
   }
 
-  /// The digest of what a model is read from: a file, or a folder's weights and descriptions.
+  /// The digest of what a model is read from: a folder's weights and descriptions, or a file.
   ///
   /// Everything is read, as a digest of sizes and times would take a changed checkpoint for the
   /// old one or a copied checkpoint for another. Other files that lie in a folder, such as the
-  /// same weights in other formats, do not count.
+  /// same weights in other formats, do not count. Of a safetensors file or an index, what lies
+  /// beside it counts too: descriptions, and the shards of the index.
   static func of(model url: URL) throws -> String {
-    guard FileTree.isFolder(url) else { return try of(contents: url) }
-    let suffixes = ["safetensors", "gguf", "json", "jinja", "txt", "model"]
+    var (folder, suffixes) = (url, ["safetensors", "gguf"])
     var parts: [String] = []
-    for name in FileTree.names(in: url) where suffixes.contains(where: name.hasSuffix) {
-      let file = url.appending(path: name)
+    if !FileTree.isFolder(url) {
+      let isIndex = url.lastPathComponent.hasSuffix(".index.json")
+      guard isIndex || url.pathExtension == "safetensors" else { return try of(contents: url) }
+      parts = [url.lastPathComponent, text(try hash(file: url))]
+      (folder, suffixes) = (url.deletingLastPathComponent(), isIndex ? ["safetensors"] : [])
+    }
+    suffixes += ["json", "jinja", "txt", "model"]
+    for name in FileTree.names(in: folder) where suffixes.contains(where: name.hasSuffix) {
+      let file = folder.appending(path: name)
       guard !FileTree.isFolder(file) else { continue }
       parts += [name, text(try hash(file: file))]
     }

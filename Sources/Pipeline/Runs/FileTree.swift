@@ -1,10 +1,12 @@
-import Foundation
+package import Foundation
 
 /// Files and folders of a run: listing, measuring, replacing.
-enum FileTree {
-  static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
+package enum FileTree {
+  package static func exists(_ url: URL) -> Bool {
+    FileManager.default.fileExists(atPath: url.path)
+  }
 
-  static func isFolder(_ url: URL) -> Bool {
+  package static func isFolder(_ url: URL) -> Bool {
     var isFolder: ObjCBool = false
     return FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
       && isFolder.boolValue
@@ -45,28 +47,28 @@ enum FileTree {
     return values?.fileSize ?? 0
   }
 
-  /// The size of a model in bytes: the file's, or that of a folder's weight files.
-  ///
-  /// Tokenizers and configurations are left out, as the original has them too and formats that
-  /// are folders would compare badly with those that are files. A folder that holds no file of a
-  /// known weight format counts as a whole.
-  static func modelByteCount(of url: URL) -> Int {
+  /// The size of a file, or of all files in a folder, in bytes.
+  static func wholeByteCount(of url: URL) throws -> Int {
     guard isFolder(url) else { return byteCount(of: url) }
-    let files = (try? self.files(in: url)) ?? []
-    let weights = files.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }
-    return (weights.isEmpty ? files : weights).reduce(0) {
-      $0 + byteCount(of: url.appending(path: $1))
-    }
+    return try files(in: url).reduce(0) { $0 + byteCount(of: url.appending(path: $1)) }
   }
 
-  /// Puts a file or folder in the place of another, which is moved aside first: a folder cannot be
-  /// renamed onto one that is not empty.
-  static func replace(_ target: URL, with new: URL, aside: URL) throws {
-    if exists(target) {
+  /// Puts a file or folder in the place of another, which is moved aside first, as a folder cannot
+  /// be renamed onto one that is not empty, and moved back if the new one cannot take its place.
+  package static func replace(_ target: URL, with new: URL, aside: URL) throws {
+    let isTaken = exists(target)
+    // Files change places in one step, with no moment at which there is none.
+    if isTaken, !isFolder(target), !isFolder(new), rename(new.path, target.path) == 0 { return }
+    if isTaken {
       try remove(aside)
       try FileManager.default.moveItem(at: target, to: aside)
     }
-    try FileManager.default.moveItem(at: new, to: target)
+    do {
+      try FileManager.default.moveItem(at: new, to: target)
+    } catch {
+      if isTaken { try? FileManager.default.moveItem(at: aside, to: target) }
+      throw error
+    }
     try remove(aside)
   }
 

@@ -1,10 +1,15 @@
 public import Foundation
+public import Models
 
 /// Measures models and exported files in the way a recipe's `evaluation` asks for.
 public protocol ModelEvaluator: Sendable {
   /// Finds what would stop the evaluation, before anything runs; problems name keys of
   /// `evaluation`.
   func check(_ settings: EvaluationSettings, paths: RecipePaths) -> [StageProblem]
+
+  /// Finds what would stop it in what belongs to the recipe's model beside its weights, such as a
+  /// damaged tokenizer.
+  func checkCompanions(of model: LanguageModel) -> [StageProblem]
 
   /// About how long one measurement of a model takes on a machine with two cores, in seconds; nil
   /// if unknown.
@@ -13,6 +18,19 @@ public protocol ModelEvaluator: Sendable {
     _ promise: ModelPromise,
     paths: RecipePaths
   ) -> Double?
+
+  /// Estimates the most memory that is resident during one measurement, mapped files included.
+  ///
+  /// - Parameters:
+  ///   - settings: What is measured.
+  ///   - promise: The model before the first stage.
+  ///   - largest: The size of the largest model or export that is measured, in bytes.
+  /// - Returns: A number of bytes; nil if unknown.
+  func estimatedPeakByteCount(
+    _ settings: EvaluationSettings,
+    _ promise: ModelPromise,
+    largest: Int
+  ) -> Int?
 
   /// Measures the model before the first stage, and keeps what later measurements are compared
   /// with, such as its outputs, in the context's reference folder.
@@ -27,6 +45,16 @@ public protocol ModelEvaluator: Sendable {
 extension ModelEvaluator {
   /// None.
   public func check(_ settings: EvaluationSettings, paths: RecipePaths) -> [StageProblem] { [] }
+
+  /// None.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] { [] }
+
+  /// Unknown.
+  public func estimatedPeakByteCount(
+    _ settings: EvaluationSettings,
+    _ promise: ModelPromise,
+    largest: Int
+  ) -> Int? { nil }
 
   /// Two operations per parameter and token, at what two cores do in float32.
   public func estimatedSeconds(
@@ -47,6 +75,8 @@ public struct EvaluationContext: Sendable {
   public let settings: EvaluationSettings
   /// Where paths of the recipe start.
   public let paths: RecipePaths
+  /// The model before the first stage, where it is at present.
+  public let baseline: URL
   /// Where the baseline's outputs are kept between measurements and runs.
   public let referenceFolder: URL
   /// The recipe's seed.
@@ -57,12 +87,14 @@ public struct EvaluationContext: Sendable {
   public init(
     settings: EvaluationSettings,
     paths: RecipePaths,
+    baseline: URL,
     referenceFolder: URL,
     seed: UInt64,
     listener: any RunListener = SilentListener()
   ) {
     self.settings = settings
     self.paths = paths
+    self.baseline = baseline
     self.referenceFolder = referenceFolder
     self.seed = seed
     self.listener = listener

@@ -42,6 +42,7 @@ public struct PipelineRunner: Sendable {
   public func run(
     render: (_ report: RunReport, _ directory: URL) throws -> Void = { _, _ in }
   ) throws -> RunReport {
+    try requireOwnDirectory()
     do {
       try FileTree.create(directory.url)
     } catch {
@@ -67,6 +68,20 @@ public struct PipelineRunner: Sendable {
       log.receive(.note("stopped: \(error)"))
       throw error
     }
+  }
+
+  // Exports replace what lies in their place; a folder of somebody's files is no place for them.
+  private func requireOwnDirectory() throws {
+    let names = FileTree.names(in: directory.url)
+    let isOwn = names.contains("recipe.resolved.yaml")
+    let foreign = names.first { !Recipe.reservedNames.contains($0) }
+    guard let foreign, !isOwn else { return }
+    throw RunError(
+      .file,
+      "the folder holds `\(foreign)`, which is not of a run",
+      at: directory.url.path,
+      remedy: "choose an empty folder, or one of an earlier run, with --output"
+    )
   }
 
   private func writeHeader() throws {

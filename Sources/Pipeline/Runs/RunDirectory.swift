@@ -35,11 +35,16 @@ public struct RunDirectory: Sendable {
     url.appending(path: Recipe.folderName(index, kind) + ".partial")
   }
 
+  /// The number that the name of a stage's folder begins with; nil for other names.
+  static func stageNumber(_ name: String) -> Int? {
+    name.prefixMatch(of: /([0-9]{2,4})-/).flatMap { Int($0.1) }
+  }
+
   /// Folders of stages at an index, or beyond the last one, that are not `kept`.
   func staleFolders(_ isStale: (_ index: Int) -> Bool, except kept: Set<String>) -> [URL] {
     FileTree.names(in: url).filter { name in
-      guard !kept.contains(name), let match = name.wholeMatch(of: /([0-9]{2,4})-[^\/]+/),
-        let number = Int(match.1), number > 0, isStale(number - 1)
+      guard !kept.contains(name), let number = Self.stageNumber(name), number > 0,
+        isStale(number - 1)
       else { return false }
       // Only what a run has written is ever removed.
       let folder = url.appending(path: name)

@@ -14,11 +14,16 @@ public struct RunPlan: Sendable {
 
   /// The model before the first stage.
   public let model: ModelPromise
+  /// The size of its files.
+  public let modelSize: ModelSize
   /// The stages.
   public let rows: [Row]
   /// About how long a measurement of the model takes, in seconds; nil if unknown or if nothing is
   /// measured.
   public let evaluationSeconds: Double?
+  /// About the most memory that is resident during a measurement, in bytes; nil if unknown or if
+  /// nothing is measured.
+  public let evaluationPeakByteCount: Int?
   /// How many measurements there are, the baseline's included.
   public let evaluationCount: Int
 
@@ -42,17 +47,23 @@ extension RecipeFile {
   /// - Returns: The plan.
   /// - Throws: ``RecipeProblems`` with everything that is wrong.
   public func plan(evaluator: (any ModelEvaluator)?) throws(RecipeProblems) -> RunPlan {
-    var problems = missingInputs()
+    var problems = inputProblems()
     if let settings = recipe.evaluation, let evaluator {
       problems += evaluator.check(settings, paths: paths).map { problem($0, under: "evaluation") }
     }
-    let promise: ModelPromise
+    let model: LanguageModel
+    let size: ModelSize
     do {
-      promise = ModelPromise(try recipe.model.load(paths).outline)
+      model = try recipe.model.load(paths)
+      size = try ModelSize(of: model.companions.origin, parameterCount: model.parameterCount)
     } catch {
       let problem = StageProblem("the model cannot be opened: \(RunError.text(error))")
       throw RecipeProblems(problems + [self.problem(problem, under: "model")])
     }
+    if recipe.evaluation != nil, let evaluator {
+      problems += evaluator.checkCompanions(of: model).map { problem($0, under: "model") }
+    }
+    let promise = ModelPromise(model.outline)
     var current = promise
     var rows: [RunPlan.Row] = []
     for (index, stage) in recipe.stages.enumerated() {
@@ -61,7 +72,7 @@ extension RecipeFile {
         continue
       }
       let before = current
-      let found = stage.stage.check(&current)
+      let found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
       problems += found.map { problem($0, under: "stages.\(index)") }
       // A stage that cannot run cannot plan either.
       guard found.isEmpty else { continue }
@@ -75,14 +86,19 @@ extension RecipeFile {
     }
     guard problems.isEmpty else { throw RecipeProblems(problems) }
     let isMeasured = evaluator != nil && recipe.evaluation != nil
-    let measured = rows.filter { $0.effect != .measures }.count + 1
+    let measured = rows.filter { $0.effect != .measures }
+    let largest = measured.compactMap(\.plan.outputByteCount).reduce(promise.byteCount, max)
     return RunPlan(
       model: promise,
+      modelSize: size,
       rows: rows,
       evaluationSeconds: recipe.evaluation.flatMap {
         evaluator?.estimatedSeconds($0, promise, paths: paths)
       },
-      evaluationCount: isMeasured ? measured : 0
+      evaluationPeakByteCount: recipe.evaluation.flatMap {
+        evaluator?.estimatedPeakByteCount($0, promise, largest: largest)
+      },
+      evaluationCount: isMeasured ? measured.count + 1 : 0
     )
   }
 }

@@ -34,7 +34,7 @@ extension StageRecord {
     numbers["wall_seconds"] = wallSeconds
     numbers["peak_bytes"] = peakBytes.map(Double.init)
     numbers["size_bytes"] = sizeBytes.map(Double.init)
-    numbers["bits_per_weight"] = report.metrics["bits_per_weight"] ?? bitsPerWeight
+    numbers["bits_per_weight"] = bitsPerWeight
     let subject: RunReport.Entry.Subject =
       switch stage.effect {
       case .changesModel: .stage
@@ -65,13 +65,9 @@ extension ModelMeasurement {
 }
 
 extension RunReport.Entry {
-  /// Adds what was measured.
+  /// Adds what was measured; what the stage's record has, such as sizes, stays.
   mutating func add(_ record: MeasurementRecord) {
-    // The evaluator counts the bytes of the tensors themselves, which is the better number.
-    for (key, value) in record.measurement.values
-    where numbers[key] == nil || key == "bits_per_weight" {
-      numbers[key] = value
-    }
+    numbers.merge(record.measurement.values) { own, _ in own }
     evaluationSeconds = record.wallSeconds
     warnings += record.measurement.warnings.filter { !warnings.contains($0) }
   }

@@ -110,9 +110,24 @@ extension RunReport {
   ///
   /// - Throws: ``RunError`` if it is not a report, or one of a later version.
   public init(json: Data, name: String) throws(RunError) {
-    do {
-      self = try Self.decoder.decode(RunReport.self, from: json)
-    } catch {
+    // What a later version looks like is not known, but for these two keys.
+    struct Header: Decodable {
+      let schema: String
+      let version: Int
+    }
+    if let header = try? Self.decoder.decode(Header.self, from: json),
+      header.schema == "slm-compress report", header.version != 1
+    {
+      throw RunError(
+        .file,
+        "the report has version \(header.version), this tool reads version 1",
+        at: name,
+        remedy: "read it with the version of the tool that wrote it"
+      )
+    }
+    guard let report = try? Self.decoder.decode(RunReport.self, from: json),
+      report.schema == "slm-compress report"
+    else {
       throw RunError(
         .file,
         "this is not a report",
@@ -120,13 +135,6 @@ extension RunReport {
         remedy: "name the report.json of a run directory"
       )
     }
-    guard schema == "slm-compress report", version == 1 else {
-      throw RunError(
-        .file,
-        "the report has version \(version)",
-        at: name,
-        remedy: "read it with the version of the tool that wrote it"
-      )
-    }
+    self = report
   }
 }

@@ -39,22 +39,21 @@ struct RunSession {
     modelFolder = model.companions.origin
     modelKey = Digest.of(["model", try Digest.of(model: modelFolder)])
     original = (modelFolder, modelKey)
-    let promise = ModelPromise(model.outline)
+    let size = try ModelSize(of: modelFolder, parameterCount: model.parameterCount)
     var entry = RunReport.Entry(
       subject: .baseline,
       title: "baseline",
       path: recipe.model.text,
       numbers: [
-        "size_bytes": Double(FileTree.modelByteCount(of: modelFolder)),
-        "bits_per_weight": promise.bitsPerWeight,
+        "size_bytes": Double(size.byteCount), "bits_per_weight": size.bitsPerWeight,
       ]
     )
     try measure(&entry, modelFolder, in: directory.baseline, key: modelKey, position: 0)
     entries.append(entry)
     return RunReport.ModelDescription(
       source: recipe.model.text,
-      parameters: promise.configuration.parameterCount,
-      layers: promise.configuration.layerCount
+      parameters: model.parameterCount,
+      layers: model.configuration.layerCount
     )
   }
 
@@ -182,6 +181,7 @@ struct RunSession {
       let context = EvaluationContext(
         settings: settings,
         paths: file.paths,
+        baseline: original.folder,
         referenceFolder: reference,
         seed: recipe.seed,
         listener: log

@@ -26,6 +26,11 @@ struct StageRecord: Codable, Sendable {
     var sha256: String
   }
 
+  mutating func add(_ size: ModelSize) {
+    sizeBytes = size.byteCount
+    bitsPerWeight = size.bitsPerWeight
+  }
+
   enum CodingKeys: String, CodingKey {
     case key, kind, tool, report, export, files
     case sizeBytes = "size_bytes"

@@ -72,8 +72,8 @@ struct StageWork {
       try finishExport(context, model, &record)
     } else if stage.effect == .changesModel {
       record.files = try sizes(checkpoint)
-      record.sizeBytes = FileTree.modelByteCount(of: checkpoint)
-      record.bitsPerWeight = ModelPromise(try ModelLoader.inspect(checkpoint)).bitsPerWeight
+      let written = try ModelLoader.inspect(checkpoint).configuration
+      record.add(try ModelSize(of: checkpoint, parameterCount: written.parameterCount))
     }
     report.warnings += context.warnings.filter { !report.warnings.contains($0) }
     record.report = report
@@ -112,12 +112,7 @@ struct StageWork {
       )
     }
     try stage.stage.verify(written, against: model, context)
-    record.sizeBytes = FileTree.modelByteCount(of: written)
-    // Formats that are for other programs only are not opened here; their size says enough.
-    let parameters = max(1, model.parameterCount)
-    record.bitsPerWeight =
-      (try? ModelLoader.inspect(written)).map { ModelPromise($0).bitsPerWeight }
-      ?? Double(record.sizeBytes ?? 0) * 8 / Double(parameters)
+    record.add(try ModelSize(of: written, parameterCount: model.parameterCount))
     record.export = StageRecord.Export(path: path, sha256: try Digest.of(contents: written))
     let target = directory.url.appending(path: path)
     try FileTree.create(target.deletingLastPathComponent())

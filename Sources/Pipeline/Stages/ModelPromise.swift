@@ -100,6 +100,22 @@ public struct ModelPromise: Sendable {
     parameterCount == 0 ? 0 : Double(byteCount) * 8 / Double(parameterCount)
   }
 
+  /// About the most memory that is resident while the model is read piece by piece, in bytes:
+  /// 64 MB for the program and a vocabulary, the model's files, and what is made of them.
+  ///
+  /// Files are mapped: their pages count as long as nothing else needs the memory.
+  public func peakByteCount(making made: Int) -> Int { 64_000_000 + byteCount + made }
+
+  /// The largest sum of some number over the parts of a block, or over those outside the blocks.
+  public func largestSection(_ size: (Part) -> Int) -> Int {
+    var sums: [Substring: Int] = [:]
+    for part in parts {
+      let block = part.name.prefixMatch(of: /model\.layers\.[0-9]+/)?.0 ?? ""
+      sums[block, default: 0] += size(part)
+    }
+    return sums.values.max() ?? 0
+  }
+
   /// The part of a name, or nil.
   public subscript(name: String) -> Part? { parts.first { $0.name == name } }
 

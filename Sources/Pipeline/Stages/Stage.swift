@@ -31,6 +31,10 @@ public protocol Stage: Sendable {
   /// into what holds after it.
   func check(_ promise: inout ModelPromise) -> [StageProblem]
 
+  /// Finds what would stop this stage in what belongs to the recipe's model beside its weights and
+  /// that stages do not change, such as a tokenizer that a format cannot express.
+  func checkCompanions(of model: LanguageModel) -> [StageProblem]
+
   /// Estimates what the stage will do and need.
   ///
   /// - Parameter promise: The model before the stage.
@@ -64,6 +68,9 @@ extension Stage {
 
   /// The stage with its required options and the first of the others.
   public static var example: String { StageReference.example(kind: kind, Options.self) }
+
+  /// None.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] { [] }
 
   /// An estimate that says nothing.
   public func plan(_ promise: ModelPromise) -> StagePlan { StagePlan() }

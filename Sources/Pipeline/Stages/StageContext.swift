@@ -63,9 +63,6 @@ public final class StageContext {
     listener.receive(.progress(RunProgress(done: done, total: total, unit: unit, message: message)))
   }
 
-  /// Writes a line to the run's log.
-  public func log(_ message: String) { listener.receive(.note(message)) }
-
   /// Notes what the reader of the report should know before trusting the result.
   public func warn(_ message: String) {
     warnings.append(message)

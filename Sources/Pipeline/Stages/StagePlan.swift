@@ -25,7 +25,7 @@ public struct StagePlan: Sendable, Hashable {
   public var outputByteCount: Int?
   /// Bits stored per parameter of the model, everything counted.
   public var bitsPerWeight: Double?
-  /// The most resident memory the stage needs, in bytes.
+  /// About the most memory that is resident during the stage, in bytes, mapped files included.
   public var peakByteCount: Int?
   /// About how long the stage takes on a machine with two cores, in seconds.
   public var seconds: Double?

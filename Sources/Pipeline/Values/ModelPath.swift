@@ -13,6 +13,15 @@ public struct ModelPath: RecipeText, Hashable {
   /// “the path or hub name of a model”.
   public static var typeName: String { "the path or hub name of a model" }
 
+  /// Reads a path or name, and notes that there must be such a model.
+  public static func read(_ node: RecipeNode, _ reading: inout RecipeReading) -> ModelPath? {
+    guard let text = node.scalar, !node.isNothing, let path = ModelPath(recipeText: text) else {
+      return reading.expected(typeName, node)
+    }
+    reading.note(.model(path), at: node)
+    return path
+  }
+
   /// Reads a path or name; whether there is such a model is checked by opening it.
   public init?(recipeText: String) {
     guard !recipeText.isEmpty, !recipeText.contains("\0") else { return nil }

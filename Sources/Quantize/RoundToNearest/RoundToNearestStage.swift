@@ -61,7 +61,7 @@ public struct RoundToNearestStage: Stage {
     return []
   }
 
-  /// Says what is selected, and estimates the time from measured speeds.
+  /// Says what is selected, and estimates memory from sizes and the time from measured speeds.
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let parts = options.selection.select(from: promise)
     let count = parts.reduce(0) { $0 + $1.shape.count }
@@ -74,8 +74,15 @@ public struct RoundToNearestStage: Stage {
       )
     }
     let nanosecondsPerWeight = options.grid.scale == .leastSquares ? 10.0 : 1.0
+    // Rows are widened one a thread; codes and scales stay until their block is stored.
+    let format = WeightFormat.groups(options.grid.format)
+    let codes = promise.largestSection { part in
+      guard part.isLinear, options.selection.selects(part.name) else { return 0 }
+      return format.byteCount(rows: part.shape.rows, columns: part.shape.columns)
+    }
     return StagePlan(
       matches: options.selection.matches(in: promise),
+      peakByteCount: promise.peakByteCount(making: codes),
       seconds: Double(count) * nanosecondsPerWeight * 1e-9,
       notes: notes
     )

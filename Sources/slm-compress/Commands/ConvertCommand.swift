@@ -41,7 +41,7 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Round quantized matrices a second time where the type cannot hold them exactly.")
   var requantize = false
 
-  @Flag(help: "Replace an output that exists.")
+  @Flag(help: "Replace an output that exists: a file, or a folder with a config.json.")
   var overwrite = false
 
   func run() throws {
@@ -51,11 +51,7 @@ struct ConvertCommand: ParsableCommand {
       throw argumentError("\(output) exists", "choose another name, or give --overwrite")
     }
     try reportingInputErrors {
-      let loaded = try ModelLoader.load(named: model)
-      guard loaded.companions.origin.standardizedFileURL != goal.standardizedFileURL else {
-        throw argumentError("input and output are the same", "choose another name")
-      }
-      try convert(loaded, to: format, at: goal)
+      try convert(ModelLoader.load(named: model), to: format, at: goal)
     }
   }
 
@@ -78,10 +74,11 @@ struct ConvertCommand: ParsableCommand {
     }
     status.clear()
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    let bits = summary.bitsPerWeight(parameterCount: model.parameterCount)
+    let size = try ModelSize(of: goal, parameterCount: model.parameterCount)
+    let bits = Wording.number(size.bitsPerWeight, digits: 3)
     var line =
-      "\(output): \(summary.tensorCount) tensors, \(summary.fileByteCount) bytes, "
-      + "\(Wording.number(bits, digits: 3)) bits per weight, \(Wording.seconds(seconds))"
+      "\(output): \(summary.tensorCount) tensors, \(size.byteCount) bytes of weight files, "
+      + "\(bits) bits per weight, \(Wording.seconds(seconds))"
     if let error = summary.largestError {
       line += "; largest change \(Wording.number(error.value, digits: 3)) in \(error.name)"
     }

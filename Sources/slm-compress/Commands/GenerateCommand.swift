@@ -18,7 +18,7 @@ struct GenerateCommand: ParsableCommand {
         slm-compress generate model.gguf --prompt "Once" --count 200 --temperature 0.8 --top-k 40 \
       --seed 7
 
-      Exit status: 0 done, 2 bad model or option.
+      Exit status: 0 done, 1 the model computes no number or writing failed, 2 bad model or option.
       """
   )
 
@@ -66,12 +66,12 @@ struct GenerateCommand: ParsableCommand {
       let made = try loaded.generate(from: ids, count: count, sampling: sampling) { token in
         if first == nil {
           first = .now
-          printImmediately(prompt)
+          try printImmediately(prompt)
         }
-        printImmediately(try stream.append(token))
+        try printImmediately(stream.append(token))
         return true
       }
-      printImmediately((made.isEmpty ? prompt : try stream.finish()) + "\n")
+      try printImmediately((made.isEmpty ? prompt : stream.finish()) + "\n")
       printSpeed(prompt: ids.count, made: made.count, start, first ?? .now, .now)
     }
   }

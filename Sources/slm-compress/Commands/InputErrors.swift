@@ -12,17 +12,24 @@ import Tokenizers
 ///
 /// - Parameter body: The work.
 /// - Throws: `ExitCode(2)` after printing an error about a model, text, tokenizer or option to
-///   standard error; any other error as it is.
+///   standard error; any other error, such as one of writing, as it is.
 func reportingInputErrors(_ body: () throws -> Void) throws {
   do {
     try body()
-  } catch let error
-    where error is ModelError || error is CheckpointError || error is DatasetError
-    || error is TokenizerError || error is EvaluateError || error is QuantizeError
-    || (error as? ExportError)?.isAboutInput == true
-  {
+  } catch let error where isAboutInput(error) {
     printToStandardError("error: \(error)")
     throw ExitCode(2)
+  }
+}
+
+private func isAboutInput(_ error: any Error) -> Bool {
+  switch error {
+  case let error as CheckpointError: error.code != .unwritable
+  case let error as ModelError: error.code != .unwritable && error.code != .notFinite
+  case let error as ExportError: error.isAboutInput
+  default:
+    error is DatasetError || error is TokenizerError || error is EvaluateError
+      || error is QuantizeError
   }
 }
 
@@ -30,16 +37,6 @@ func reportingInputErrors(_ body: () throws -> Void) throws {
 func argumentError(_ problem: String, _ remedy: String) -> ExitCode {
   printToStandardError("error: \(problem)\n  to do: \(remedy)")
   return ExitCode(2)
-}
-
-/// Prints a line to standard error.
-func printToStandardError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
-/// Prints text to standard output at once, without a newline.
-func printImmediately(_ text: String) {
-  FileHandle.standardOutput.write(Data(text.utf8))
 }
 
 /// Prints a value to standard output as indented JSON with sorted keys.

@@ -45,7 +45,7 @@ extension Inspection {
   var lines: [String] {
     var lines = summary.lines
     if let problem {
-      lines.append("\nnot opened as a model: \(problem)")
+      lines.append("\nnot opened as a model: \(TerminalText.clean(problem, keepsLines: true))")
     }
     lines.append("")
     lines += formatTable.lines
@@ -107,7 +107,7 @@ extension Inspection {
     table.add("tensor", "count", "shape", "type", "size")
     for group in groups {
       table.add(
-        Self.printable(group.name),
+        TerminalText.clean(group.name),
         "\(group.count)",
         "\(group.shape)",
         group.type,
@@ -122,7 +122,7 @@ extension Inspection {
     table.add("tensor", "shape", "type", "size")
     for tensor in tensors ?? [] {
       table.add(
-        Self.printable(tensor.name),
+        TerminalText.clean(tensor.name),
         "\(tensor.shape)",
         tensor.type,
         "\(ByteSize(tensor.bytes))"
@@ -135,17 +135,8 @@ extension Inspection {
     var table = TextTable()
     table.add("metadata", "value")
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-      table.add(Self.printable(key), Wording.excerpt(Self.printable(value), length: 72))
+      table.add(TerminalText.clean(key), Wording.excerpt(TerminalText.clean(value), length: 72))
     }
     return table
-  }
-
-  /// Text of a file without characters that could control a terminal.
-  private static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "·" : $0 }
-      )
-    )
   }
 }

@@ -17,7 +17,7 @@ struct LogitsCommand: ParsableCommand {
       Example:
         slm-compress logits models/SmolLM2-135M --tokens 19556,28,905 --output logits.safetensors
 
-      Exit status: 0 written, 2 bad model or ids.
+      Exit status: 0 written, 1 writing failed, 2 bad model or ids.
       """
   )
 

@@ -13,7 +13,7 @@ struct PlanCommand: ParsableCommand {
       machine with two cores.
 
       Examples:
-        slm-compress plan recipes/smollm2-135m-int4.yaml
+        slm-compress plan recipes/demo.yaml
         slm-compress plan recipe.yaml --set stages.0.bits=8
 
       Exit status: 0 the recipe can run, 2 it cannot.

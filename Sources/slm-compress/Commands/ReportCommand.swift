@@ -15,7 +15,7 @@ struct ReportCommand: ParsableCommand {
     abstract: "Prints a finished run's report as a table, Markdown, HTML or JUnit XML.",
     discussion: """
       Examples:
-        slm-compress report runs/smollm2-135m-int4
+        slm-compress report runs/demo
         slm-compress report runs/int4/report.json --format markdown >> summary.md
 
       Exit status: 0 printed, 2 there is no report.

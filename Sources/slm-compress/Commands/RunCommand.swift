@@ -13,12 +13,12 @@ struct RunCommand: ParsableCommand {
       moment; the same command goes on with the first stage that is not done.
 
       Examples:
-        slm-compress run recipes/smollm2-135m-int4.yaml
+        slm-compress run recipes/demo.yaml
         slm-compress run recipe.yaml --set stages.0.bits=8 --output runs/8-bit
         slm-compress run recipe.yaml --json > events.jsonl
 
       Exit status: 0 done, 1 the run failed, 2 the recipe cannot run, 3 a gate failed, \
-      130 interrupted.
+      130 interrupted, 143 ended by a signal.
       """
   )
 
@@ -59,7 +59,7 @@ struct RunCommand: ParsableCommand {
     let report = try runner.run(render: ReportFiles.write)
     progress.finish()
     if json {
-      progress.report(report, at: "\(path)/report.json")
+      try progress.report(report, at: "\(path)/report.json")
     } else if !quiet {
       print("\n" + TerminalReport.render(report), terminator: "")
       print("\nreport: \(path)/report.html")

@@ -9,12 +9,12 @@ struct StatusLine {
   mutating func show(_ text: @autoclosure () -> String) {
     guard isShown, ContinuousClock.now - last >= .milliseconds(200) else { return }
     last = .now
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text())".utf8))
+    writeToStandardError("\r\u{1B}[K\(TerminalText.clean(text()))")
   }
 
   /// Removes the line.
   func clear() {
     guard isShown else { return }
-    FileHandle.standardError.write(Data("\r\u{1B}[K".utf8))
+    writeToStandardError("\r\u{1B}[K")
   }
 }

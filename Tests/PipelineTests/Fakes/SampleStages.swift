@@ -92,12 +92,14 @@ struct SampleStage: Stage {
 struct ScaleOptions: StageOptions {
   var factor = 2.0
   var note: InputPath?
+  var reference: ModelPath?
   var selection = WeightSelection()
 
   static var fields: [Field<ScaleOptions>] {
     [
       .field("factor", \.factor, in: .above(0), "What every weight is multiplied by."),
       .field("note", \.note, "A file the stage depends on."),
+      .field("reference", \.reference, "A model the stage depends on."),
     ] + Field.fields(of: \.selection)
   }
 }

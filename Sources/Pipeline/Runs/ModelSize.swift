@@ -1,5 +1,5 @@
 public import Checkpoints
-internal import Foundation
+public import Foundation
 
 /// How much room a model takes on disk.
 ///
@@ -39,9 +39,35 @@ public struct ModelSize: Sendable, Hashable, Codable {
       let attributes = try FileManager.default.attributesOfItem(atPath: resolved)
       bytes += (attributes[.size] as? NSNumber)?.intValue ?? 0
     }
-    self.byteCount = bytes
-    self.tensorByteCount = tensorBytes
+    self.init(
+      byteCount: bytes,
+      tensorByteCount: tensorBytes,
+      parameterCount: parameterCount
+    )
+  }
+
+  private init(byteCount: Int, tensorByteCount: Int, parameterCount: Int) {
+    self.byteCount = byteCount
+    self.tensorByteCount = tensorByteCount
     self.parameterCount = parameterCount
+  }
+
+  /// Measures a file or folder that a model was read from or exported to.
+  ///
+  /// Only the weight files that are opened count, whatever else lies in a folder. Of a format that
+  /// is for other programs, everything counts.
+  ///
+  /// - Parameters:
+  ///   - url: The file or folder.
+  ///   - parameterCount: The number of weights of the model.
+  /// - Throws: An error of the file system.
+  public init(of url: URL, parameterCount: Int) throws {
+    if let tensors = try? CheckpointFolder(url.path).open() {
+      try self.init(of: tensors, parameterCount: parameterCount)
+    } else {
+      let bytes = try FileTree.wholeByteCount(of: url)
+      self.init(byteCount: bytes, tensorByteCount: bytes, parameterCount: parameterCount)
+    }
   }
 
   private static func bits(_ bytes: Int, _ parameters: Int) -> Double {
