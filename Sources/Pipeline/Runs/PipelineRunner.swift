@@ -74,7 +74,8 @@ public struct PipelineRunner: Sendable {
   private func requireOwnDirectory() throws {
     let names = FileTree.names(in: directory.url)
     let isOwn = names.contains("recipe.resolved.yaml")
-    let foreign = names.first { !Recipe.reservedNames.contains($0) }
+    // A run that was killed as it began leaves files of these names, or temporary hidden ones.
+    let foreign = names.first { !Recipe.reservedNames.contains($0) && !$0.hasPrefix(".") }
     guard let foreign, !isOwn else { return }
     throw RunError(
       .file,
