@@ -24,7 +24,9 @@ if [ ! -e $work/ready ]; then
 fi
 
 step "Files written by the tests, read by the reference readers"
-SLM_INTEROP_FOLDER=$PWD/$work/files swift test --disable-xctest -Xcc -O3 --filter InteropTests
+rm -rf $work/files && mkdir -p $work/files
+SLM_INTEROP_FOLDER=$PWD/$work/files swift test --disable-xctest -Xcc -O3 \
+  --explicit-target-dependency-import-check error --filter InteropTests
 $python Tests/Interop/checkpoints_interop.py $work/files
 
 step "Token ids and decoded text"
@@ -36,7 +38,7 @@ $command convert $model $work/float32 --type float32 > /dev/null
 $python Tests/Interop/logits_parity.py $command $work/float32
 
 step "Quantized blocks"
-$command convert $model $work/f32.gguf --type f32 --overwrite > /dev/null
+$command convert $model $work/f32.gguf --type f32 --embedding f32 --overwrite > /dev/null
 for type in q8_0 q4_0 q4_1 q5_0 q5_1; do
   $command convert $work/f32.gguf $work/$type.gguf --type $type --embedding $type --overwrite > /dev/null
   $python Tests/Interop/gguf_tensors.py $work/$type.gguf $work/f32.gguf --round
