@@ -50,7 +50,7 @@ struct SLMCompress: ParsableCommand {
       Foundation.exit(2)
     case let error as RunError:
       printToStandardError("error: \(error)")
-      Foundation.exit(1)
+      Foundation.exit(error.underlying.map(isAboutInput) == true ? 2 : 1)
     default: break
     }
     let status = exitCode(for: error)

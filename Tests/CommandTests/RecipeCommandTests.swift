@@ -76,6 +76,24 @@ struct RecipeCommandTests {
     #expect(outcome.errors.contains("\(recipe):3:"), "\(outcome.errors)")
   }
 
+  @Test("bad input that only the run finds is status 2")
+  func shortText() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let tiny = try TinyModel()
+    try Data("a".utf8).write(to: folder.appending(path: "short.txt"))
+    try write(
+      """
+      model: \(tiny.url.path)
+      evaluation: { perplexity: short.txt, context: 16 }
+      stages:
+        - quantize.round_to_nearest: { bits: 8, group_size: 8 }
+      """
+    )
+    let outcome = try runs()
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("to do:"))
+  }
+
   @Test("plan shows matches and sizes before anything runs")
   func plan() throws {
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -24,6 +24,8 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
   public let problem: String
   /// What to do.
   public let remedy: String
+  /// The error of another module that stopped the run, if one did.
+  public private(set) var underlying: (any Error)?
 
   /// Creates an error from its parts.
   public init(_ code: Code, _ problem: String, at location: String, remedy: String) {
@@ -58,6 +60,7 @@ public struct RunError: Error, Sendable, CustomStringConvertible {
         at: work,
         remedy: "run again; finished stages are kept"
       )
+      underlying = error
     }
   }
 

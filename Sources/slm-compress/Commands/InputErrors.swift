@@ -22,7 +22,8 @@ func reportingInputErrors(_ body: () throws -> Void) throws {
   }
 }
 
-private func isAboutInput(_ error: any Error) -> Bool {
+/// Whether an error is about what the user gave, so that the program ends with status 2.
+func isAboutInput(_ error: any Error) -> Bool {
   switch error {
   case let error as CheckpointError: error.code != .unwritable
   case let error as ModelError: error.code != .unwritable && error.code != .notFinite
