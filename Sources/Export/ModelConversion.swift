@@ -90,6 +90,16 @@ public struct ModelConversion {
     if FileTree.isFolder(url), !FileTree.exists(url.appending(path: "config.json")) {
       throw occupied(url, "there is a folder without a config.json, which is no model")
     }
+    if FileTree.isFolder(url), let foreign = Self.foreignName(in: url) {
+      throw occupied(url, "the folder holds `\(foreign)`, which is not part of a model")
+    }
+  }
+
+  /// A name in a folder that an export does not write, and that replacing the folder would lose.
+  private static func foreignName(in folder: URL) -> String? {
+    let own = Set(ModelCompanions.carried + ["config.json", "model.safetensors.index.json"])
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.sorted().first { !own.contains($0) && !$0.hasSuffix(".safetensors") }
   }
 
   private func occupied(_ url: URL, _ problem: String) -> ExportError {

@@ -60,7 +60,7 @@ public struct ModelCompanions: Sendable {
 
 extension ModelCompanions {
   /// Files that describe a model and are carried over to every folder made of it.
-  static let carried = [
+  package static let carried = [
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json",
     "chat_template.jinja", "chat_template.json",
