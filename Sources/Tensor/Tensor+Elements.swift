@@ -24,6 +24,7 @@ extension Tensor {
     as type: Element.Type,
     _ body: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    require(node == nil, "tensor: elements changed in place while being differentiated through")
     makeUnique()
     defer { withExtendedLifetime(storage) {} }
     return try body(unsafeMutableElements(as: type))

@@ -17,6 +17,8 @@ public struct Tensor: Sendable {
   var storage: Storage
   /// Bytes from the start of the storage to the first element.
   let byteOffset: Int
+  /// Where the tensor comes from, while it is being differentiated through.
+  var node: GradientNode?
 
   /// Makes a tensor of part of a storage.
   package init(storage: Storage, byteOffset: Int, shape: Shape, dtype: DType) {
