@@ -78,13 +78,7 @@ public final class LanguageModel {
     let tokens = sequences.first?.count ?? 0
     require(sequences.allSatisfy { $0.count == tokens }, "hidden: sequences differ in length")
     let start = cache?.count ?? 0
-    if rotary.positions < start + tokens {
-      // Doubling keeps generation from computing the table anew at every token.
-      rotary = RotaryTable(
-        configuration.rotary,
-        positions: max(start + tokens, 2 * rotary.positions)
-      )
-    }
+    extendRotary(to: start + tokens)
     let context = ForwardContext(
       configuration: configuration,
       rotary: rotary,
@@ -92,11 +86,66 @@ public final class LanguageModel {
       cache: cache,
       tap: tap
     )
-    var x = embedding.weight.matrix.gathered(rows: sequences.flatMap(\.self))  // [B · T, D]
-    x = x.reshaped([sequences.count, tokens, configuration.hiddenSize])
-    for block in blocks { x = block(x, context) }
+    let hidden = hidden(sequences.flatMap(\.self), count: sequences.count, context)
     cache?.advance(by: tokens)
+    return hidden
+  }
+
+  private func hidden(_ tokens: [Int32], count: Int, _ context: ForwardContext) -> Tensor {
+    var x = embedding.rows(tokens)  // [B · T, D]
+    x = x.reshaped([count, tokens.count / max(1, count), configuration.hiddenSize])
+    for block in blocks {
+      if context.recomputation == .blocks && x.isRecorded {
+        x = recomputed(x) { block($0, context) }
+      } else {
+        x = block(x, context)
+      }
+    }
     return finalNorm(x)
+  }
+
+  /// Computes the normalized hidden states of rows of packed documents, to be differentiated by the
+  /// model's parameters.
+  ///
+  /// - Parameters:
+  ///   - tokens: The tokens of `rows` sequences of equal length, one after another, `[B · T]`.
+  ///   - rows: The number of sequences `B`.
+  ///   - documentStarts: For each token the index within its row of the first token of its
+  ///     document, before which attention does not look, `[B · T]`; nil if every row is one
+  ///     document.
+  ///   - recomputation: What the backward pass computes again.
+  /// - Returns: `[B · T, D]`, float32.
+  /// - Precondition: `rows` divides the number of tokens, and ids are in range.
+  package func trainingHidden(
+    _ tokens: [Int32],
+    rows: Int,
+    documentStarts: [Int32]?,
+    recomputation: Recomputation
+  ) -> Tensor {
+    require(
+      rows > 0 && tokens.count.isMultiple(of: rows),
+      "training: \(tokens.count) tokens in \(rows) rows"
+    )
+    extendRotary(to: tokens.count / rows)
+    var context = ForwardContext(
+      configuration: configuration,
+      rotary: rotary,
+      start: 0,
+      cache: nil,
+      tap: nil
+    )
+    context.documentStarts = documentStarts
+    context.recomputation = recomputation
+    return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
+  }
+
+  private func extendRotary(to positions: Int) {
+    guard rotary.positions < positions else { return }
+    // Doubling keeps generation from computing the table anew at every token.
+    rotary = RotaryTable(
+      configuration.rotary,
+      positions: max(positions, 2 * rotary.positions)
+    )
   }
 
   /// Computes the normalized hidden states that the head multiplies, `[B, T, D]`.

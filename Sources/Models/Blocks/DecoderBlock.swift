@@ -29,7 +29,7 @@ public struct DecoderBlock {
 
   /// Returns the residual stream after the block, `[B, T, D]`.
   func callAsFunction(_ x: Tensor, _ context: ForwardContext) -> Tensor {
-    let mixed = x + attention(attentionNorm(x), layer: index, context)
-    return mixed + feedForward(feedForwardNorm(mixed), context)
+    let mixed = x + attention(attentionNorm.input(x), layer: index, context)
+    return mixed + feedForward(feedForwardNorm.input(mixed), context)
   }
 }

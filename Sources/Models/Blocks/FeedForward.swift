@@ -12,10 +12,17 @@ public struct FeedForward {
   public let down: Linear
 
   /// Returns what the layer adds to the residual stream, `[B, T, D]`.
-  func callAsFunction(_ x: Tensor, _ context: ForwardContext) -> Tensor {
-    context.tap?(gate, x)
-    let gated = gate(x).swiGLU(up: up(x))  // [B, T, F]
-    context.tap?(down, gated)
-    return down(gated)
+  func callAsFunction(_ x: LayerInput, _ context: ForwardContext) -> Tensor {
+    context.tap?(gate, x.value)
+    guard context.recomputation == .feedForward, x.value.isRecorded else { return gated(x, context) }
+    return recomputed(x.value) { gated(LayerInput($0), context) }
+  }
+
+  private func gated(_ x: LayerInput, _ context: ForwardContext) -> Tensor {
+    let (opening, content) = (gate(x), up(x))  // [B, T, F]
+    let product = opening.swiGLU(up: content)
+    context.tap?(down, product)
+    let (a, b) = (opening.detached, content.detached)
+    return down(LayerInput(product) { a.swiGLU(up: b) })
   }
 }

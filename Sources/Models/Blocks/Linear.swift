@@ -1,6 +1,6 @@
 public import Tensor
 
-/// A linear layer: `y = x · Wᵀ + b`.
+/// A linear layer: `y = x · Wᵀ + b`, plus the product of an adapter if it has one.
 ///
 /// The weight is read from its file when first asked for. Compression replaces the weight, never
 /// the layer.
@@ -14,10 +14,17 @@ public final class Linear {
   public let columns: Int
   /// How the weight is stored, known before it is read.
   public private(set) var format: WeightFormat
-  /// Added to every output, `[outputs]`, as stored; nil for none.
-  public let bias: Tensor?
+  /// The weight while it is trained, `[outputs, inputs]`, float32.
+  package private(set) var parameter: Parameter?
+  /// The bias while it is trained, `[outputs]`, float32.
+  package private(set) var biasParameter: Parameter?
+  /// What is added to the product while it is trained in place of the weight.
+  package var adapter: LowRankAdapter?
+  /// The precision of products with a trained weight.
+  package var precision = ProductPrecision.float32
 
-  private let wideBias: Tensor?
+  private var storedBias: Tensor?
+  private var wideBias: Tensor?
   private var stored: StoredWeight
   private var loaded: (any LinearWeight)?
 
@@ -28,15 +35,19 @@ public final class Linear {
     self.columns = stored.columns
     self.format = stored.format
     self.stored = stored
-    self.bias = bias
+    self.storedBias = bias
     self.wideBias = bias?.converted(to: .float32)
   }
 
+  /// Added to every output, `[outputs]`, as stored; nil for none.
+  public var bias: Tensor? { biasParameter?.value.detached ?? storedBias }
+
   /// The weight in its present representation.
   ///
-  /// - Precondition: A new weight has the shape of the old one.
+  /// - Precondition: A new weight has the shape of the old one, and the layer is not trained.
   public var weight: any LinearWeight {
     get {
+      if let parameter { return DenseWeight(parameter.value.detached) }
       if let loaded { return loaded }
       let weight = stored.read()
       loaded = weight
@@ -44,7 +55,7 @@ public final class Linear {
     }
     set {
       require(
-        newValue.rows == rows && newValue.columns == columns,
+        newValue.rows == rows && newValue.columns == columns && parameter == nil,
         "linear: \(name) is [\(rows), \(columns)], not [\(newValue.rows), \(newValue.columns)]"
       )
       loaded = newValue
@@ -77,8 +88,59 @@ public final class Linear {
   ///
   /// - Parameter x: `[..., inputs]`, float32.
   /// - Returns: `[..., outputs]`, float32.
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    x.multiplied(by: weight.matrix, bias: wideBias)
+  public func callAsFunction(_ x: Tensor) -> Tensor { self(LayerInput(x)) }
+
+  /// Returns `x · Wᵀ + b` of an input that need not be kept.
+  func callAsFunction(_ x: LayerInput) -> Tensor {
+    var y: Tensor
+    if let parameter {
+      y = x.value.linear(
+        weight: parameter.value,
+        bias: biasParameter?.value ?? wideBias,
+        precision: precision,
+        inputAgain: x.again
+      )
+    } else {
+      y = x.value.multiplied(by: weight.matrix, bias: biasParameter?.value ?? wideBias)
+    }
+    if let adapter { y = y + adapter(x, precision: precision) }
+    return y
+  }
+
+  /// Returns the rows of the weight with some ids: the embedding of tokens, `[ids, inputs]`.
+  func rows(_ ids: [Int32]) -> Tensor {
+    parameter?.value.gathered(rows: ids) ?? weight.matrix.gathered(rows: ids)
+  }
+}
+
+// MARK: - Training
+
+extension Linear {
+  /// Makes the weight, and the bias if there is one, parameters, or returns those that they are.
+  package func makeTrainable() -> [Parameter] {
+    if parameter == nil {
+      parameter = Parameter("\(name).weight", weight.dense)
+      biasParameter = wideBias.map { Parameter("\(name).bias", $0.copied()) }
+      loaded = nil
+    }
+    return [parameter, biasParameter].compactMap(\.self)
+  }
+
+  /// Ends training: weight and bias become constants.
+  ///
+  /// - Parameter dtype: The type of the elements from here on; that of the weight before training
+  ///   if nil, or float32 if it was quantized.
+  package func freeze(as dtype: DType?) {
+    guard let trained = parameter?.value.detached else { return }
+    var own = DType.float32
+    if case .elements(let type) = format { own = type }
+    if let bias = biasParameter?.value.detached {
+      storedBias = bias.converted(to: dtype ?? storedBias?.dtype ?? own)
+      wideBias = storedBias?.converted(to: .float32)
+    }
+    parameter = nil
+    biasParameter = nil
+    weight = DenseWeight(trained.converted(to: dtype ?? own))
   }
 }
 

@@ -22,11 +22,11 @@ public struct SelfAttention {
   ///   - layer: The block's number, which names its part of the cache.
   ///   - context: Positions and cache.
   /// - Returns: `[B, T, D]`.
-  func callAsFunction(_ x: Tensor, layer: Int, _ context: ForwardContext) -> Tensor {
+  func callAsFunction(_ x: LayerInput, layer: Int, _ context: ForwardContext) -> Tensor {
     let model = context.configuration
-    let (batch, tokens) = (x.shape[0], x.shape[1])
+    let (batch, tokens) = (x.value.shape[0], x.value.shape[1])
     let start = context.start
-    context.tap?(query, x)
+    context.tap?(query, x.value)
     var queries = query(x).reshaped([batch, tokens, model.queryHeads, model.headSize])
     var keys = key(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
     var values = value(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
@@ -42,7 +42,8 @@ public struct SelfAttention {
       keys: keys,
       values: values,
       start: start,
-      window: model.slidingWindow
+      window: model.slidingWindow,
+      documentStarts: context.documentStarts
     )  // [B, T, H, C]
     let flat = mixed.reshaped([batch, tokens, model.queryHeads * model.headSize])
     context.tap?(output, flat)

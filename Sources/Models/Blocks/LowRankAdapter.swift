@@ -1,0 +1,70 @@
+internal import Foundation
+package import Tensor
+
+/// A low-rank addition to a frozen weight: `y += scale · x · Aᵀ · Bᵀ`.
+///
+/// Source: Hu et al., *LoRA: Low-Rank Adaptation of Large Language Models*, 2021,
+/// arXiv:2106.09685, section 4.1. `A` starts as PEFT starts it (Kaiming-uniform with a = √5, which
+/// is uniform in ±1/√inputs), the paper's is Gaussian; `B` starts at zero.
+package final class LowRankAdapter {
+  /// The layer's name.
+  package let name: String
+  /// `A`, `[rank, inputs]`.
+  package let down: Parameter
+  /// `B`, `[outputs, rank]`.
+  package let up: Parameter
+  /// The factor of the product: `alpha / rank`.
+  package let scale: Double
+  /// The fraction of inputs dropped while training.
+  package let dropout: Double
+  /// What decides which inputs are dropped; to be changed from step to step.
+  package var dropoutSeed: UInt64 = 0
+
+  /// Makes an adapter that adds nothing yet.
+  package init(
+    name: String,
+    outputs: Int,
+    inputs: Int,
+    rank: Int,
+    alpha: Double,
+    dropout: Double,
+    seed: UInt64
+  ) {
+    self.name = name
+    var random = Random(seed: seed)
+    let bound = 1 / Double(inputs).squareRoot()
+    down = Parameter("\(name).lora_A.weight", random.uniform([rank, inputs], in: -bound..<bound))
+    up = Parameter("\(name).lora_B.weight", Tensor(zeros: [outputs, rank]))
+    scale = alpha / Double(rank)
+    self.dropout = dropout
+  }
+
+  /// The two matrices.
+  package var parameters: [Parameter] { [down, up] }
+
+  /// Returns what the adapter adds to the layer's product, `[..., outputs]`.
+  func callAsFunction(_ x: LayerInput, precision: ProductPrecision) -> Tensor {
+    let (rate, seed) = (dropout, dropoutSeed)
+    let isDropping = rate > 0 && x.value.isRecordable(by: parameters)
+    let input = isDropping ? x.value.dropout(rate: rate, seed: seed) : x.value
+    let again = x.again.map { again in
+      { isDropping ? again().dropout(rate: rate, seed: seed) : again() }
+    }
+    return input.linear(
+      weight: down.value,
+      bias: nil,
+      precision: precision,
+      inputAgain: again
+    ).linear(weight: up.value, bias: nil, precision: precision).scaled(by: scale)
+  }
+
+  /// Returns `weight + scale · B · A`, `[outputs, inputs]`, float32.
+  package func merged(into weight: Tensor) -> Tensor {
+    matrixProduct(
+      up.value.detached,
+      down.value.detached,
+      alpha: scale,
+      accumulated: weight
+    )
+  }
+}
