@@ -1,9 +1,9 @@
-internal import CKernels
-internal import COpenBLAS
-
 /// Returns the product of two matrices, either of which may be taken transposed.
 ///
 ///     y = alpha · op(a) · op(b)   (+ accumulated)
+///
+/// Backward: d op(a) = alpha · dy · op(b)ᵀ, d op(b) = alpha · op(a)ᵀ · dy, each added where the
+/// gradient is summed, and daccumulated = dy. Keeps the factor that each needs.
 ///
 /// - Parameters:
 ///   - first: `[M, K]`, or `[K, M]` if transposed.
@@ -27,14 +27,11 @@ public func matrixProduct(
     first.shape.rank == 2 && second.shape.rank == 2,
     "matrixProduct: \(first.shape) × \(second.shape) are not matrices"
   )
-  let (rows, depth) =
-    firstTransposed
-    ? (first.shape[1], first.shape[0]) : (first.shape[0], first.shape[1])
-  let (inner, columns) =
-    secondTransposed
-    ? (second.shape[1], second.shape[0]) : (second.shape[0], second.shape[1])
+  let a = MatrixFactor(first, transposed: firstTransposed)
+  let b = MatrixFactor(second, transposed: secondTransposed)
+  let shape: Shape = [a.rows, b.columns]
   require(
-    depth == inner,
+    a.columns == b.rows,
     "matrixProduct: inner extents differ: \(first.shape) × \(second.shape)"
   )
   require(
@@ -42,55 +39,31 @@ public func matrixProduct(
     "matrixProduct: \(first.dtype) × \(second.dtype)"
   )
   require(
-    accumulated.map { $0.shape == [rows, columns] && $0.dtype == first.dtype } ?? true,
-    "matrixProduct: accumulated is not [\(rows), \(columns)] of \(first.dtype)"
+    accumulated.map { $0.shape == shape && $0.dtype == first.dtype } ?? true,
+    "matrixProduct: accumulated is not \(shape) of \(first.dtype)"
   )
-  let result = accumulated?.copied() ?? Tensor(uninitialized: [rows, columns], dtype: first.dtype)
-  if first.dtype == .float64 {
-    _ = Parallelism.threadCount
-    cblas_dgemm(
-      CblasRowMajor,
-      firstTransposed ? CblasTrans : CblasNoTrans,
-      secondTransposed ? CblasTrans : CblasNoTrans,
-      Int32(rows),
-      Int32(columns),
-      Int32(depth),
-      alpha,
-      first.unsafeDoubles,
-      Int32(max(1, first.shape[1])),
-      second.unsafeDoubles,
-      Int32(max(1, second.shape[1])),
-      accumulated == nil ? 0 : 1,
-      result.unsafeMutableDoubles,
-      Int32(max(1, columns))
-    )
-  } else {
-    var matrix = slm_matrix()
-    matrix.storage = Int32(SLM_ELEMENTS.rawValue)
-    matrix.type = Int32(SLM_FLOAT32.rawValue)
-    matrix.rows = Int64(columns)
-    matrix.columns = Int64(depth)
-    matrix.data = UnsafeRawPointer(second.unsafeFloats)
-    matrix.row_bytes = Int64(4 * second.shape[1])
-    matrix.transposed = !secondTransposed
-    withUnsafePointer(to: matrix) { matrix in
-      var product = slm_product()
-      product.rows = Int64(rows)
-      product.outputs = Int64(columns)
-      product.depth = Int64(depth)
-      product.weight = matrix
-      product.y = result.unsafeMutableFloats
-      product.y_step = Int64(columns)
-      product.accumulate = accumulated != nil
-      let source = PanelSource(
-        base: first.unsafeFloats,
-        rowStep: firstTransposed ? 1 : depth,
-        depthStep: firstTransposed ? rows : 1,
-        scale: Float(alpha)
-      )
-      multiply(product, source)
+  let result = accumulated?.copied() ?? Tensor(uninitialized: shape, dtype: first.dtype)
+  storeProduct(a, b, into: result, accumulating: accumulated != nil, alpha: alpha)
+  let (firstShape, secondShape, dtype) = (first.shape, second.shape, first.dtype)
+  let (keptFirst, keptSecond) = (second.node == nil ? nil : a, first.node == nil ? nil : b)
+  return result.recorded(
+    "matrixProduct",
+    [first, second] + (accumulated.map { [$0] } ?? []),
+    accumulating: { gradient, slots in
+      let dy = MatrixFactor(gradient)
+      if let b = keptSecond {
+        slots.accumulate(into: 0, shape: firstShape, dtype: dtype) { buffer, isEmpty in
+          let factors = firstTransposed ? (b, dy.transposed) : (dy, b.transposed)
+          storeProduct(factors.0, factors.1, into: buffer, accumulating: !isEmpty, alpha: alpha)
+        }
+      }
+      if let a = keptFirst {
+        slots.accumulate(into: 1, shape: secondShape, dtype: dtype) { buffer, isEmpty in
+          let factors = secondTransposed ? (dy.transposed, a) : (a.transposed, dy)
+          storeProduct(factors.0, factors.1, into: buffer, accumulating: !isEmpty, alpha: alpha)
+        }
+      }
+      if slots.nodes.count == 3 { slots.add(gradient, to: 2) }
     }
-  }
-  withExtendedLifetime((first, second)) {}
-  return result
+  )
 }

@@ -1,0 +1,141 @@
+internal import CKernels
+internal import COpenBLAS
+
+/// A matrix as a factor of a product: as it lies, or transposed.
+struct MatrixFactor {
+  /// `[rows, columns]` as it lies.
+  let elements: Tensor
+  let isTransposed: Bool
+
+  /// Takes the last axis as columns and all others as rows.
+  init(_ elements: Tensor, transposed: Bool = false) {
+    self.elements = elements.reshaped([elements.shape.rows, elements.shape.columns])
+    self.isTransposed = transposed
+  }
+
+  private init(matrix: Tensor, transposed: Bool) {
+    elements = matrix
+    isTransposed = transposed
+  }
+
+  /// The rows of the factor.
+  var rows: Int { elements.shape[isTransposed ? 1 : 0] }
+  /// The columns of the factor.
+  var columns: Int { elements.shape[isTransposed ? 0 : 1] }
+  var transposed: MatrixFactor { MatrixFactor(matrix: elements, transposed: !isTransposed) }
+}
+
+/// Writes a product of matrices, or adds it: the door through which every dense product goes.
+///
+///     result (+)= alpha · first · second + bias
+///
+/// - Parameters:
+///   - first: `[M, K]`.
+///   - second: `[K, N]`.
+///   - result: `M · N` elements in rows of `N`; just made, or held by nobody else.
+///   - accumulating: Whether to add to what `result` holds. If not, it may be uninitialized.
+///   - alpha: A factor of the product.
+///   - bias: Added to each row, `[N]`.
+///   - precision: How the factors of a `float32` product are rounded; `float64` ignores it.
+/// - Precondition: All are of one dtype, `float32` or `float64`.
+func storeProduct(
+  _ first: MatrixFactor,
+  _ second: MatrixFactor,
+  into result: Tensor,
+  accumulating: Bool,
+  alpha: Double = 1,
+  bias: Tensor? = nil,
+  precision: ProductPrecision = .float32
+) {
+  let (rows, depth, columns) = (first.rows, first.columns, second.columns)
+  let dtype = result.dtype
+  result.requireReal("product")
+  require(
+    second.rows == depth && result.count == rows * columns,
+    "product: [\(rows), \(depth)] × [\(second.rows), \(columns)] into \(result.shape)"
+  )
+  require(
+    first.elements.dtype == dtype && second.elements.dtype == dtype
+      && (bias.map { $0.dtype == dtype && $0.shape == [columns] } ?? true),
+    "product: \(first.elements.dtype) × \(second.elements.dtype) into \(dtype)"
+  )
+  OperationClock.measure("matrix product") {
+    if dtype == .float64 {
+      multiplyDoubles(first, second, into: result, accumulating, alpha, bias)
+    } else {
+      multiplyFloats(first, second, into: result, accumulating, alpha, bias)
+    }
+  }
+  withExtendedLifetime((first.elements, second.elements, result, bias)) {}
+}
+
+/// In `float64`, by OpenBLAS.
+private func multiplyDoubles(
+  _ first: MatrixFactor,
+  _ second: MatrixFactor,
+  into result: Tensor,
+  _ accumulating: Bool,
+  _ alpha: Double,
+  _ bias: Tensor?
+) {
+  // Also tells OpenBLAS the number.
+  _ = Parallelism.threadCount
+  let columns = second.columns
+  cblas_dgemm(
+    CblasRowMajor,
+    first.isTransposed ? CblasTrans : CblasNoTrans,
+    second.isTransposed ? CblasTrans : CblasNoTrans,
+    Int32(first.rows),
+    Int32(columns),
+    Int32(first.columns),
+    alpha,
+    first.elements.unsafeDoubles,
+    Int32(max(1, first.elements.shape[1])),
+    second.elements.unsafeDoubles,
+    Int32(max(1, second.elements.shape[1])),
+    accumulating ? 1 : 0,
+    result.unsafeMutableDoubles,
+    Int32(max(1, columns))
+  )
+  guard let bias else { return }
+  for row in 0..<first.rows {
+    slm_add_scaled_f64(1, bias.doubles(0), Int64(columns), result.doubles(row * columns))
+  }
+}
+
+private func multiplyFloats(
+  _ first: MatrixFactor,
+  _ second: MatrixFactor,
+  into result: Tensor,
+  _ accumulating: Bool,
+  _ alpha: Double,
+  _ bias: Tensor?
+) {
+  let (rows, depth, columns) = (first.rows, first.columns, second.columns)
+  var matrix = slm_matrix()
+  matrix.storage = Int32(SLM_ELEMENTS.rawValue)
+  matrix.type = Int32(SLM_FLOAT32.rawValue)
+  matrix.rows = Int64(columns)
+  matrix.columns = Int64(depth)
+  matrix.data = UnsafeRawPointer(second.elements.unsafeFloats)
+  matrix.row_bytes = Int64(4 * second.elements.shape[1])
+  matrix.transposed = !second.isTransposed
+  withUnsafePointer(to: matrix) { matrix in
+    var product = slm_product()
+    product.rows = Int64(rows)
+    product.outputs = Int64(columns)
+    product.depth = Int64(depth)
+    product.weight = matrix
+    product.bias = bias.map { $0.unsafeFloats }
+    product.y = result.unsafeMutableFloats
+    product.y_step = Int64(columns)
+    product.accumulate = accumulating
+    let source = PanelSource(
+      base: first.elements.unsafeFloats,
+      rowStep: first.isTransposed ? 1 : depth,
+      depthStep: first.isTransposed ? rows : 1,
+      scale: Float(alpha)
+    )
+    multiplyByPanels(product, source)
+  }
+}
