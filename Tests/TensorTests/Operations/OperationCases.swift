@@ -1,0 +1,5 @@
+import TestSupport
+
+/// Every operation case. A file of cases adds its array here.
+let allOperationCases: [OperationCase] =
+  []
