@@ -10,6 +10,9 @@ extension Tensor {
   ///   - bias: What is added to each output, `[N]`, of the dtype of `self`.
   ///   - precision: How the factors of all three products are rounded if they are `float32`;
   ///     `float64` is multiplied as it is.
+  ///   - inputAgain: Makes the elements of `self` again, without recording. If given, they are not
+  ///     kept for the gradient of W but made again, which saves memory where they follow by one
+  ///     pass from something that is kept anyway, such as a normalization's input.
   /// - Returns: `[..., N]` for `[..., K]`.
   /// - Precondition: The last axis of `self` is `K`, of `float32` or `float64`.
   /// - Complexity: `2·M·N·K` operations, backward at most twice as many. The bias's gradient is
@@ -17,7 +20,8 @@ extension Tensor {
   public func linear(
     weight: Tensor,
     bias: Tensor? = nil,
-    precision: ProductPrecision = .float32
+    precision: ProductPrecision = .float32,
+    inputAgain: (() -> Tensor)? = nil
   ) -> Tensor {
     requireReal("linear")
     require(
@@ -40,7 +44,8 @@ extension Tensor {
       precision: precision
     )
     let (inputShape, weightShape, type) = (shape, weight.shape, dtype)
-    let (keptInput, keptWeight) = (weight.node == nil ? nil : x, node == nil ? nil : w)
+    let isInputKept = weight.node != nil && inputAgain == nil
+    let (keptInput, keptWeight) = (isInputKept ? x : nil, node == nil ? nil : w)
     return result.recorded(
       "linear",
       [self, weight] + (bias.map { [$0] } ?? []),
@@ -51,7 +56,7 @@ extension Tensor {
             storeProduct(dy, w, into: buffer, accumulating: !isEmpty, precision: precision)
           }
         }
-        if let x = keptInput {
+        if slots.isNeeded(1), let x = keptInput ?? inputAgain.map({ MatrixFactor($0()) }) {
           slots.accumulate(into: 1, shape: weightShape, dtype: type) { buffer, isEmpty in
             storeProduct(
               dy.transposed,

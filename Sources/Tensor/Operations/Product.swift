@@ -9,7 +9,7 @@ struct MatrixFactor {
 
   /// Takes the last axis as columns and all others as rows.
   init(_ elements: Tensor, transposed: Bool = false) {
-    self.elements = elements.reshaped([elements.shape.rows, elements.shape.columns])
+    self.elements = elements.detached.reshaped([elements.shape.rows, elements.shape.columns])
     self.isTransposed = transposed
   }
 
