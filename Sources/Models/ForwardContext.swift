@@ -24,7 +24,7 @@ public enum Recomputation: String, Sendable, Hashable, CaseIterable {
   case none
   /// Computes the gate and up projections of feed-forward layers again: for a block of Llama's
   /// proportions about half as much is kept, for a sixth more time.
-  case feedForward
+  case feedForward = "feed_forward"
   /// Computes whole blocks again: only the residual stream between blocks is kept, for a third
   /// more time.
   case blocks

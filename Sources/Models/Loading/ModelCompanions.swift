@@ -54,6 +54,16 @@ public struct ModelCompanions: Sendable {
     let usual = template?.array?.first { $0["name"]?.string == "default" }
     return template?.string ?? usual?["template"]?.string
   }
+
+  /// The texts of the special tokens that chat templates refer to, such as `eos_token`.
+  package func specialTokens() throws -> [(name: String, text: String)] {
+    guard let file = files.first(where: { $0.name == "tokenizer_config.json" }) else { return [] }
+    let json = try JSONDecoder().decode(JSONValue.self, from: file.read())
+    return ["bos_token", "eos_token", "pad_token", "unk_token"].compactMap { name in
+      let text = json[name]?.string ?? json[name]?["content"]?.string
+      return text.map { (name, $0) }
+    }
+  }
 }
 
 // MARK: - Hugging Face folders
