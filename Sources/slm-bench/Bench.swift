@@ -5,7 +5,7 @@ internal import ArgumentParser
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "slm-bench",
-    abstract: "Measures kernels, evaluation, decoding and tokenizing.",
+    abstract: "Measures kernels, evaluation, training, decoding and tokenizing.",
     discussion: """
       Every figure stands beside what the machine allows, measured in the same process: sgemm \
       GFLOP/s of OpenBLAS, copy GB/s. Nothing else may run meanwhile.
@@ -13,10 +13,12 @@ struct Bench: ParsableCommand {
       Examples:
         slm-bench kernels
         slm-bench forward models/SmolLM2-135M --tokens 512
+        slm-bench train models/SmolLM2-135M --batch 4 --length 256
         slm-bench decode models/SmolLM2-135M-Instruct.Q4_1.gguf
       """,
     subcommands: [
-      KernelsCommand.self, ForwardCommand.self, DecodeCommand.self, TokenizeCommand.self,
+      KernelsCommand.self, ForwardCommand.self, TrainCommand.self, DecodeCommand.self,
+      TokenizeCommand.self,
     ],
     defaultSubcommand: KernelsCommand.self
   )
