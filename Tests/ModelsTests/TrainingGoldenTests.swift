@@ -18,7 +18,7 @@ struct TrainingGoldenTests {
     let rows: Int
 
     init(_ name: String) throws {
-      model = try GoldenModel.named(name).load()
+      model = try GoldenModel(name: name).load()
       parameters = model.makeTrainable { _ in true }
       golden = try Golden("models/\(name)/training.safetensors")
       tokens = golden["tokens"].elements(as: Int32.self)
