@@ -103,6 +103,7 @@ struct TrainingSession {
 
   /// The mean over all counted predictions.
   private func validationLoss(_ batches: [TokenBatch]) -> Double {
+    model.setDropoutSeed(nil)
     var (sum, count) = (0.0, 0)
     for batch in batches {
       sum += loss(batch).item * Double(batch.countedTargets)
@@ -123,7 +124,7 @@ struct TrainingSession {
   }
 
   private static func text(_ number: Double, _ digits: Int) -> String {
-    number.formatted(.number.precision(.fractionLength(digits)).grouping(.never).locale(.init(identifier: "en_US_POSIX")))
+    String(format: "%.\(digits)f", number)
   }
 
   private func report(

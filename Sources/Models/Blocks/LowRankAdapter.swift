@@ -17,8 +17,8 @@ package final class LowRankAdapter {
   package let scale: Double
   /// The fraction of inputs dropped while training.
   package let dropout: Double
-  /// What decides which inputs are dropped; to be changed from step to step.
-  package var dropoutSeed: UInt64 = 0
+  /// What decides which inputs are dropped, to be changed from step to step; nil to drop none.
+  package var dropoutSeed: UInt64?
 
   /// Makes an adapter that adds nothing yet.
   package init(
@@ -45,17 +45,16 @@ package final class LowRankAdapter {
   /// Returns what the adapter adds to the layer's product, `[..., outputs]`.
   func callAsFunction(_ x: LayerInput, precision: ProductPrecision) -> Tensor {
     let (rate, seed) = (dropout, dropoutSeed)
-    let isDropping = rate > 0 && x.value.isRecordable(by: parameters)
-    let input = isDropping ? x.value.dropout(rate: rate, seed: seed) : x.value
-    let again = x.again.map { again in
-      { isDropping ? again().dropout(rate: rate, seed: seed) : again() }
+    func dropped(_ input: Tensor) -> Tensor {
+      guard rate > 0, let seed else { return input }
+      return input.dropout(rate: rate, seed: seed)
     }
-    return input.linear(
+    let narrow = dropped(x.value).linear(
       weight: down.value,
-      bias: nil,
       precision: precision,
-      inputAgain: again
-    ).linear(weight: up.value, bias: nil, precision: precision).scaled(by: scale)
+      inputAgain: x.again.map { again in { dropped(again()) } }
+    )
+    return narrow.linear(weight: up.value, precision: precision).scaled(by: scale)
   }
 
   /// Returns `weight + scale · B · A`, `[outputs, inputs]`, float32.

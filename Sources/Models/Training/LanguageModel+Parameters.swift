@@ -88,10 +88,11 @@ extension LanguageModel {
     }
   }
 
-  /// Changes what adapters drop, for the next step.
-  package func setDropoutSeed(_ seed: UInt64) {
-    for linear in linears { linear.adapter?.dropoutSeed = seed ^ Self.hash(linear.name) }
-    untiedHead?.adapter?.dropoutSeed = seed
+  /// Changes what adapters drop, for the next step; nil for nothing.
+  package func setDropoutSeed(_ seed: UInt64?) {
+    for linear in linears + (untiedHead.map { [$0] } ?? []) {
+      linear.adapter?.dropoutSeed = seed.map { $0 ^ Self.hash(linear.name) }
+    }
   }
 
   /// The sections in the order of the parts: what comes before the blocks first.
