@@ -49,22 +49,21 @@ SLM_MULTIVERSION void NAME(slm_divergence)(
     double other = NAME(log_sum)(reference, columns, (REAL)scale);
     log_sums[2 * row] = mine;
     log_sums[2 * row + 1] = other;
-    REAL large = (REAL)other, small = (REAL)(other - (double)large);
+    REAL large = (REAL)other, small = (REAL)(other - (double)large), s = (REAL)scale;
     double total = 0;
     for (int64_t done = 0; done < columns; done += 256) {
       int64_t end = columns - done < 256 ? columns : done + 256;
-      VECTOR sums = {};
-      for (int64_t k = done; k < end; k += 16) {
-        VECTOR p, v, zero = {};
-        NAME(load_row)(reference, k, columns, -INFINITY, &p);
-        NAME(load_row)(x, k, columns, 0, &v);
-        VECTOR difference = (REAL)scale * (p - v);
-        p = ((REAL)scale * p - large) - small;
-        EXP16(&p);
+      REAL terms[256] = {0};
+      for (int64_t k = done; k < end; k++) {
+        REAL p = F(slm_exp)((s * reference[k] - large) - small);
+        REAL term = p * (s * (reference[k] - x[k]));
         // What the reference excludes does not count, even where the logits exclude it too.
-        sums += p != zero ? p * difference : zero;
+        terms[k - done] = p != 0 ? term : 0;
       }
-      total += (double)NAME(sum_lanes)(&sums);
+      REAL sums[16] = {0};
+      for (int64_t k = 0; k < end - done; k += 16)
+        for (int64_t i = 0; i < 16; i++) sums[i] += terms[k + i];
+      for (int i = 0; i < 16; i++) total += (double)sums[i];
     }
     losses[row] = total - other + mine;
   }

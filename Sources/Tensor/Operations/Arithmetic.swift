@@ -53,8 +53,9 @@ extension Tensor {
     }
   }
 
-  /// The operation with its backward rule. Of the operands only those stay that a wanted gradient
-  /// depends on.
+  /// The operation with its backward rule.
+  ///
+  /// Of the operands only those stay that a wanted gradient depends on.
   private func combined(_ operation: BinaryOperation, _ other: Tensor) -> Tensor {
     let y = detached.computed(operation, other.detached)
     let (left, right) = (shape, other.shape)

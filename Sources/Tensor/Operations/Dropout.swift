@@ -12,6 +12,7 @@ extension Tensor {
   /// - Parameters:
   ///   - rate: The probability of 0, in `0..<1`, to a multiple of 2⁻³².
   ///   - seed: Names the draw; another for each use in each step.
+  /// - Returns: A tensor of the shape of `self`; `self` at rate 0.
   /// - Precondition: `float32` or `float64`.
   /// - Complexity: One pass.
   ///

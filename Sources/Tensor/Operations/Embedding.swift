@@ -39,8 +39,9 @@ extension Tensor {
     )
   }
 
-  /// Adds rows to those that `ids` name of a tensor that nobody else holds. Each part of the
-  /// columns is one thread's, so that rows named twice are summed in order.
+  /// Adds rows to those that `ids` name of a tensor that nobody else holds.
+  ///
+  /// Each part of the columns is one thread's, so that rows named twice are summed in order.
   private func addRows(_ rows: Tensor, at ids: [Int32], length: Int) {
     let grain = max(64, elementGrain / max(1, ids.count))
     withKernel(length, grain: grain, keeping: [self, rows]) { columns in

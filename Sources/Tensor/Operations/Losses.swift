@@ -185,8 +185,9 @@ extension Tensor {
     return sum > 0 ? shares.map { $0 / sum } : shares
   }
 
-  /// The weighted sum of one number a row, `float64`. Rows without a share do not count, whatever
-  /// their number.
+  /// The weighted sum of one number a row, `float64`.
+  ///
+  /// Rows without a share do not count, whatever their number.
   private func weighted(by shares: [Double], _ dtype: DType) -> Tensor {
     let sum = zip(elements(as: Double.self), shares).reduce(0) {
       $1.1 == 0 ? $0 : $0 + $1.0 * $1.1
