@@ -3,11 +3,6 @@
 #include "exponential.h"
 #include "multiversion.h"
 
-#define slm_log_f32 __builtin_logf
-#define slm_log_f64 __builtin_log
-#define slm_sqrt_f32 __builtin_sqrtf
-#define slm_sqrt_f64 __builtin_sqrt
-
 typedef float unaligned_f32 __attribute__((aligned(1)));
 typedef double unaligned_f64 __attribute__((aligned(1)));
 

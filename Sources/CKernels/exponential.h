@@ -83,3 +83,8 @@ SLM_INLINE float slm_erf_f32(float x) {
 }
 
 SLM_INLINE double slm_erf_f64(double x) { return __builtin_erf(x); }
+
+#define slm_log_f32 __builtin_logf
+#define slm_log_f64 __builtin_log
+#define slm_sqrt_f32 __builtin_sqrtf
+#define slm_sqrt_f64 __builtin_sqrt

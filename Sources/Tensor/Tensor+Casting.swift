@@ -33,6 +33,9 @@ extension Tensor {
   /// type the fraction is dropped, what lies outside becomes the nearest value, and NaN 0. To
   /// `bool`: whether the element is not 0.
   ///
+  /// The gradient passes through conversions between floating-point types as it is, whatever
+  /// rounding does, in `float32` except by `float64` tensors. It ends at integers and `bool`.
+  ///
   /// - Complexity: One pass. Conversions from `int64` beyond 2⁵³ to 16 bits and less round twice.
   public func converted(to dtype: DType) -> Tensor {
     guard dtype != self.dtype else { return self }
@@ -49,7 +52,9 @@ extension Tensor {
       )
     }
     withExtendedLifetime(self) {}
-    return result
+    guard to.isFloatingPoint && from.isFloatingPoint else { return result }
+    let gradientType = gradientType
+    return result.recorded("converted", [self]) { dy, _ in [dy.converted(to: gradientType)] }
   }
 
   /// Returns a tensor with the same elements in memory of its own.
@@ -58,7 +63,7 @@ extension Tensor {
     withBytes {
       UnsafeMutableRawBufferPointer(start: result.unsafeBase, count: byteCount).copyMemory(from: $0)
     }
-    return result
+    return result.recorded("copied", [self]) { dy, _ in [dy] }
   }
 
   /// The address of the first `float32`; valid while the tensor lives.

@@ -19,12 +19,12 @@ extension Tensor {
 
   /// Calls `body` with the elements to change, copying them first if they are shared.
   ///
-  /// - Precondition: `Element` is the type of the dtype.
+  /// - Precondition: `Element` is the type of the dtype, and the tensor is not being differentiated
+  ///   through.
   public mutating func withMutableElements<Element: TensorElement, Result, Failure: Error>(
     as type: Element.Type,
     _ body: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    require(node == nil, "tensor: elements changed in place while being differentiated through")
     makeUnique()
     defer { withExtendedLifetime(storage) {} }
     return try body(unsafeMutableElements(as: type))
@@ -38,7 +38,15 @@ extension Tensor {
     return try body(UnsafeRawBufferPointer(start: storage.base + byteOffset, count: byteCount))
   }
 
-  /// Returns a copy of the elements in row-major order.
+  /// The element of a tensor with one element, such as a loss, as a plain number.
+  ///
+  /// - Precondition: One element, of a floating-point type.
+  public var scalar: Double {
+    require(count == 1 && dtype.isFloatingPoint, "scalar: \(shape) of \(dtype)")
+    return detached.converted(to: .float64).elements(as: Double.self)[0]
+  }
+
+  /// Returns a copy of the elements in row-major order, as plain numbers.
   ///
   /// - Precondition: `Element` is the type of the dtype.
   public func elements<Element: TensorElement>(as type: Element.Type) -> [Element] {
@@ -65,8 +73,12 @@ extension Tensor {
   /// The address of the first byte; valid while the tensor lives.
   package var unsafeBase: UnsafeMutableRawPointer { storage.base + byteOffset }
 
-  /// Copies the elements if another tensor or a file shares them.
+  /// Copies the elements if another tensor or a file shares them, so that they can be changed.
+  ///
+  /// - Precondition: The tensor is not being differentiated through: a change in place would have
+  ///   no backward rule.
   mutating func makeUnique() {
+    require(node == nil, "tensor: elements changed in place while being differentiated through")
     if !storage.isBorrowed && isKnownUniquelyReferenced(&storage) { return }
     let copy = Tensor(uninitialized: shape, dtype: dtype)
     withBytes {

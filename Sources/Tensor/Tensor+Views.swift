@@ -4,7 +4,9 @@ extension Tensor {
   /// - Precondition: Both shapes have the same number of elements.
   public func reshaped(_ shape: Shape) -> Tensor {
     require(shape.count == count, "reshaped: \(self.shape) does not fit \(shape)")
+    let ownShape = self.shape
     return Tensor(storage: storage, byteOffset: byteOffset, shape: shape, dtype: dtype)
+      .recorded("reshaped", [self]) { dy, _ in [dy.reshaped(ownShape)] }
   }
 
   /// Returns part of the first axis, without copying.
@@ -15,27 +17,43 @@ extension Tensor {
       shape.rank > 0 && range.lowerBound >= 0 && range.upperBound <= shape[0],
       "rows: \(range) outside the first axis of \(shape)"
     )
-    let stride = shape.dimensions.dropFirst().reduce(dtype.byteCount, *)
+    let stride = shape.dimensions.dropFirst().reduce(1, *)
+    let (shape, gradientType) = (shape, gradientType)
     return Tensor(
       storage: storage,
-      byteOffset: byteOffset + range.lowerBound * stride,
+      byteOffset: byteOffset + range.lowerBound * stride * dtype.byteCount,
       shape: Shape([range.count] + shape.dimensions.dropFirst()),
       dtype: dtype
+    ).recorded(
+      "rows",
+      [self],
+      accumulating: { dy, slots in
+        slots.accumulate(into: 0, shape: shape, dtype: gradientType) { buffer, isEmpty in
+          if isEmpty { buffer.clear() }
+          buffer.addElements(dy, at: range.lowerBound * stride)
+        }
+      }
     )
   }
 
   /// Returns the elements' bits as those of another type of the same size, without copying.
+  ///
+  /// - Precondition: The tensor is not being differentiated through.
   package func reinterpreted(as dtype: DType) -> Tensor {
     require(
       dtype.byteCount == self.dtype.byteCount,
       "reinterpreted: \(self.dtype) as \(dtype)"
     )
+    requireConstant("reinterpreted")
     return Tensor(storage: storage, byteOffset: byteOffset, shape: shape, dtype: dtype)
   }
 
   /// Returns the bytes of the elements, the last axis growing by their size, without copying.
+  ///
+  /// - Precondition: The tensor is not being differentiated through.
   package func viewedAsBytes() -> Tensor {
-    Tensor(
+    requireConstant("viewedAsBytes")
+    return Tensor(
       storage: storage,
       byteOffset: byteOffset,
       shape: shape.replacingColumns(with: shape.columns * dtype.byteCount),

@@ -5,7 +5,15 @@
 
 // Loops over elements. All pointers but `out` may be unaligned; `out` may be an input.
 
-enum slm_binary { SLM_ADD, SLM_SUBTRACT, SLM_MULTIPLY, SLM_DIVIDE, SLM_MAXIMUM, SLM_MINIMUM };
+enum slm_binary {
+  SLM_ADD,
+  SLM_SUBTRACT,
+  SLM_MULTIPLY,
+  SLM_DIVIDE,
+  SLM_MAXIMUM,
+  SLM_MINIMUM,
+  SLM_PREFER,  // 1 where a > b, 0 where a < b, otherwise 1/2
+};
 
 enum slm_unary {
   SLM_EXP,

@@ -30,6 +30,7 @@ BINARY(multiply, x *y)
 BINARY(divide, x / y)
 BINARY(maximum, x > y ? x : y)
 BINARY(minimum, x < y ? x : y)
+BINARY(prefer, x > y ? (REAL)1 : x < y ? (REAL)0 : (REAL)0.5)
 #undef BINARY
 
 void NAME(slm_binary)(
@@ -55,6 +56,7 @@ void NAME(slm_binary)(
     CASE(SLM_DIVIDE, divide)
     CASE(SLM_MAXIMUM, maximum)
     CASE(SLM_MINIMUM, minimum)
+    CASE(SLM_PREFER, prefer)
   }
 #undef CASE
 }

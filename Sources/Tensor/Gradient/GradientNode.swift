@@ -38,6 +38,23 @@ final class GradientNode: @unchecked Sendable {
     self.pullback = pullback
   }
 
+  /// Frees the nodes that only this one holds one after another: freeing each from within the
+  /// next would overflow the stack on a long chain that was never walked.
+  deinit {
+    guard !parents.isEmpty else { return }
+    var waiting = parents.compactMap(\.self)
+    parents = []
+    while let last = waiting.indices.last {
+      var older: [GradientNode] = []
+      if isKnownUniquelyReferenced(&waiting[last]) {
+        older = waiting[last].parents.compactMap(\.self)
+        waiting[last].parents = []
+      }
+      waiting.removeLast()
+      waiting += older
+    }
+  }
+
   /// Sends `gradient` on to the parents and forgets what was kept for it.
   func propagate(_ gradient: Tensor) {
     guard let pullback else { return }

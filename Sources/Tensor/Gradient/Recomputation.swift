@@ -27,15 +27,20 @@ public func recomputed(_ input: Tensor, _ body: @escaping (Tensor) -> Tensor) ->
       used.node = node
       return used
     }
-  return result.recorded("recomputed", inputs, accumulating: { gradient, slots in
-    let first = GradientNode.nextNumber
-    var again = value
-    let leaf = GradientNode("recomputed input")
-    if slots.isNeeded(0) { again.node = leaf }
-    let result = body(again)
-    if let node = result.node {
-      BackwardWalk(firstNumber: first, whenComplete: nil).run(from: node, gradient: gradient)
+  return result.recorded(
+    "recomputed",
+    inputs,
+    accumulating: { gradient, slots in
+      // Older than what is walked, so that it keeps what arrives.
+      let leaf = GradientNode("recomputed input")
+      let first = GradientNode.nextNumber
+      var again = value
+      if slots.isNeeded(0) { again.node = leaf }
+      let result = body(again)
+      if let node = result.node {
+        BackwardWalk(firstNumber: first, whenComplete: nil).run(from: node, gradient: gradient)
+      }
+      if let gradient = leaf.gradient.take() { slots.add(gradient, to: 0) }
     }
-    if let gradient = leaf.gradient.take() { slots.add(gradient, to: 0) }
-  })
+  )
 }

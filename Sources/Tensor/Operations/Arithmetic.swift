@@ -4,6 +4,8 @@ internal import CKernels
 enum BinaryOperation: Int32 {
   case sum = 0
   case difference, product, quotient, maximum, minimum
+  /// 1 where the left is greater, 0 where the right is, 1/2 where they are equal.
+  case preference
 }
 
 extension Tensor {
@@ -22,17 +24,23 @@ extension Tensor {
   public static func / (left: Tensor, right: Tensor) -> Tensor { left.combined(.quotient, right) }
 
   /// Returns the greater of two elements, after NumPy's rules of broadcasting.
+  ///
+  /// The gradient goes to the greater one, half to each of equal ones.
   public func maximum(_ other: Tensor) -> Tensor { combined(.maximum, other) }
 
   /// Returns the lesser of two elements, after NumPy's rules of broadcasting.
+  ///
+  /// The gradient goes to the lesser one, half to each of equal ones.
   public func minimum(_ other: Tensor) -> Tensor { combined(.minimum, other) }
 
   /// Adds a multiple of another tensor to this one, in place if this is its only owner.
   ///
-  /// - Precondition: Both are of one shape and dtype, `float32` or `float64`.
+  /// - Precondition: Both are of one shape and dtype, `float32` or `float64`, and neither is being
+  ///   differentiated through.
   public mutating func add(_ other: Tensor, scale: Double = 1) {
     requireReal("add")
     requirePartner("add", other, shape)
+    other.requireConstant("add")
     makeUnique()
     let target = self
     withKernel(count, grain: elementGrain, keeping: [other]) { range in
@@ -45,7 +53,55 @@ extension Tensor {
     }
   }
 
+  /// The operation with its backward rule.
+  ///
+  /// Of the operands only those stay that a wanted gradient depends on.
   private func combined(_ operation: BinaryOperation, _ other: Tensor) -> Tensor {
+    let y = detached.computed(operation, other.detached)
+    let (left, right) = (shape, other.shape)
+    switch operation {
+    case .sum, .difference:
+      let sign = operation == .sum ? 1.0 : -1.0
+      return y.recorded("sum", [self, other]) { dy, needs in
+        [
+          needs[0] ? dy.summed(to: left) : nil,
+          needs[1] ? dy.summed(to: right).scaledUnlessOne(by: sign) : nil,
+        ]
+      }
+    case .product:
+      let (a, b) = (kept(for: other), other.kept(for: self))
+      return y.recorded("product", [self, other]) { dy, _ in
+        [b.map { (dy * $0).summed(to: left) }, a.map { (dy * $0).summed(to: right) }]
+      }
+    case .quotient:
+      let (a, b) = (kept(for: other), other.detached)
+      return y.recorded("quotient", [self, other]) { dy, needs in
+        let da = dy / b
+        return [
+          needs[0] ? da.summed(to: left) : nil,
+          a.map { (da * $0 / b).summed(to: right).scaled(by: -1) },
+        ]
+      }
+    case .maximum, .minimum:
+      // The lesser of two is preferred as the greater one is after changing sides.
+      let (a, b) = (detached, other.detached)
+      let (first, second) = operation == .maximum ? (a, b) : (b, a)
+      return y.recorded("maximum", [self, other]) { dy, needs in
+        [
+          needs[0] ? (dy * first.computed(.preference, second)).summed(to: left) : nil,
+          needs[1] ? (dy * second.computed(.preference, first)).summed(to: right) : nil,
+        ]
+      }
+    case .preference:
+      return y
+    }
+  }
+
+  private func scaledUnlessOne(by factor: Double) -> Tensor {
+    factor == 1 ? self : scaled(by: factor)
+  }
+
+  private func computed(_ operation: BinaryOperation, _ other: Tensor) -> Tensor {
     requireReal("arithmetic")
     require(dtype == other.dtype, "arithmetic: \(dtype) with \(other.dtype)")
     let plan = BroadcastPlan(shape, other.shape)

@@ -29,9 +29,18 @@ public enum PointwiseFunction: Int32, Sendable, CaseIterable {
 extension Tensor {
   /// Returns `function` of each element.
   ///
+  /// Keeps `self` until the backward pass; at a kink the gradient is 0.
+  ///
   /// - Precondition: `float32` or `float64`.
   public func mapped(_ function: PointwiseFunction) -> Tensor {
     requireReal("mapped")
+    let x = detached
+    return x.values(of: function).recorded("mapped", [self]) { dy, _ in
+      [x.gradient(of: function, dy)]
+    }
+  }
+
+  private func values(of function: PointwiseFunction) -> Tensor {
     let y = Tensor(uninitialized: shape, dtype: dtype)
     withKernel(count, grain: elementGrain, keeping: [self]) { range in
       let (count, first) = (Int64(range.count), range.lowerBound)
@@ -42,6 +51,32 @@ extension Tensor {
       }
     }
     return y
+  }
+
+  /// The gradient `function′(self) ⊙ dy`.
+  func gradient(of function: PointwiseFunction, _ dy: Tensor) -> Tensor {
+    let dx = Tensor(uninitialized: shape, dtype: dtype)
+    withKernel(count, grain: elementGrain, keeping: [self, dy]) { range in
+      let (count, first) = (Int64(range.count), range.lowerBound)
+      if isSingle {
+        slm_unary_gradient_f32(
+          function.rawValue,
+          floats(first),
+          dy.floats(first),
+          count,
+          dx.floats(first)
+        )
+      } else {
+        slm_unary_gradient_f64(
+          function.rawValue,
+          doubles(first),
+          dy.doubles(first),
+          count,
+          dx.doubles(first)
+        )
+      }
+    }
+    return dx
   }
 
   /// Returns `x · sigmoid(x)` of each element.
@@ -57,8 +92,12 @@ extension Tensor {
   }
 
   /// Returns `cap · tanh(x / cap)`, which keeps elements within ±`cap` (Gemma 2).
+  ///
+  /// Keeps `self` until the backward pass.
   public func softCapped(_ cap: Double) -> Tensor {
-    scaled(by: 1 / cap).mapped(.tanh).scaled(by: cap)
+    let x = detached
+    return x.scaled(by: 1 / cap).values(of: .tanh).scaled(by: cap)
+      .recorded("softCapped", [self]) { dy, _ in [x.scaled(by: 1 / cap).gradient(of: .tanh, dy)] }
   }
 
   /// Returns `scale · x + shift` of each element.
@@ -75,6 +114,6 @@ extension Tensor {
         slm_affine_f64(doubles(first), scale, shift, count, y.doubles(first))
       }
     }
-    return y
+    return y.recorded("scaled", [self]) { dy, _ in [dy.scaled(by: scale)] }
   }
 }

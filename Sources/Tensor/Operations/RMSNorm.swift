@@ -6,6 +6,9 @@ extension Tensor {
   ///     r = (mean(x²) + epsilon)^(-1/2)        one number per row
   ///     y = r · x ⊙ (weight + offset)
   ///
+  /// Backward, with g = (weight + offset) ⊙ dy:  dx = r·g − (r³/D)·⟨g, x⟩·x  and
+  /// dweight = Σ_rows r · x ⊙ dy. Keeps `self` and `weight` until then; `r` is found again.
+  ///
   /// - Parameters:
   ///   - weight: The scale of each channel, `[D]`, of the dtype of `self`; 1 if nil.
   ///   - epsilon: Added to the mean square, in squared units of `self`; Llama 3 uses 1e-5,
@@ -22,6 +25,19 @@ extension Tensor {
     requireReal("rmsNorm")
     let columns = shape.columns
     if let weight { requirePartner("rmsNorm", weight, [columns]) }
+    let (x, scale) = (detached, weight?.detached)
+    return x.rootNormalized(scale, epsilon, offset)
+      .recorded(
+        "rmsNorm",
+        [self] + (weight.map { [$0] } ?? []),
+        accumulating: { dy, slots in
+          x.sendRootGradients(dy, scale, epsilon, offset, to: slots)
+        }
+      )
+  }
+
+  private func rootNormalized(_ weight: Tensor?, _ epsilon: Double, _ offset: Double) -> Tensor {
+    let columns = shape.columns
     let y = Tensor(uninitialized: shape, dtype: dtype)
     withKernel(shape.rows, grain: rowGrain(columns), keeping: [self, weight]) { rows in
       let (count, first) = (Int64(rows.count), rows.lowerBound * columns)
@@ -48,5 +64,58 @@ extension Tensor {
       }
     }
     return y
+  }
+
+  private func sendRootGradients(
+    _ dy: Tensor,
+    _ weight: Tensor?,
+    _ epsilon: Double,
+    _ offset: Double,
+    to slots: GradientSlots
+  ) {
+    let columns = shape.columns
+    let weightGradients = WeightGradients(
+      for: self,
+      isNeeded: weight != nil && slots.isNeeded(1)
+    )
+    let partial = weightGradients.partial
+    func run(_ dx: Tensor?, accumulating: Bool) {
+      weightGradients.eachBlock(keeping: [self, dy, weight, dx]) { block, rows in
+        let (count, first) = (Int64(rows.count), rows.lowerBound * columns)
+        if isSingle {
+          slm_rms_norm_gradient_f32(
+            floats(first),
+            dy.floats(first),
+            count,
+            Int64(columns),
+            weight?.floats(0),
+            Float(offset),
+            epsilon,
+            accumulating,
+            dx?.floats(first),
+            partial?.floats(block * columns)
+          )
+        } else {
+          slm_rms_norm_gradient_f64(
+            doubles(first),
+            dy.doubles(first),
+            count,
+            Int64(columns),
+            weight?.doubles(0),
+            offset,
+            epsilon,
+            accumulating,
+            dx?.doubles(first),
+            partial?.doubles(block * columns)
+          )
+        }
+      }
+    }
+    if slots.isNeeded(0) {
+      slots.accumulate(into: 0, shape: shape, dtype: dtype) { run($0, accumulating: !$1) }
+    } else {
+      run(nil, accumulating: false)
+    }
+    weightGradients.send(to: 1, of: slots)
   }
 }

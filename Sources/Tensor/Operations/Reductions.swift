@@ -2,16 +2,41 @@ internal import CKernels
 
 extension Tensor {
   /// Returns the sum of all elements, accumulated in double precision.
+  ///
+  /// - Returns: `[]`, of the dtype of `self`.
+  /// - Precondition: `float32` or `float64`.
+  public func summed() -> Tensor { total("summed", scale: 1) }
+
+  /// Returns the mean of all elements, accumulated in double precision.
+  ///
+  /// - Returns: `[]`, of the dtype of `self`.
+  /// - Precondition: `float32` or `float64`; there are elements.
+  public func averaged() -> Tensor {
+    require(count > 0, "averaged: no elements in \(shape)")
+    return total("averaged", scale: 1 / Double(count))
+  }
+
+  private func total(_ operation: StaticString, scale: Double) -> Tensor {
+    requireReal(operation)
+    let (shape, dtype) = (shape, dtype)
+    return Tensor([scale * sum()], shape: []).converted(to: dtype)
+      .recorded(operation, [self]) { dy, _ in
+        [dy.scaled(by: scale).repeatedMiddle(1, shape.count, 1, shape: shape)]
+      }
+  }
+
+  /// Returns the sum of all elements, accumulated in double precision, as a plain number: no
+  /// gradient passes through it.
   public func sum() -> Double {
     requireReal("sum")
     defer { withExtendedLifetime(self) {} }
     return isSingle ? slm_sum_f32(floats(0), Int64(count)) : slm_sum_f64(doubles(0), Int64(count))
   }
 
-  /// Returns the mean of all elements, accumulated in double precision.
+  /// Returns the mean of all elements, accumulated in double precision, as a plain number.
   public func mean() -> Double { sum() / Double(count) }
 
-  /// Returns the sum of products with another tensor's elements.
+  /// Returns the sum of products with another tensor's elements, as a plain number.
   ///
   /// - Precondition: Both are of one shape and dtype, `float32` or `float64`.
   public func dot(_ other: Tensor) -> Double {
@@ -23,15 +48,23 @@ extension Tensor {
       : slm_dot_f64(doubles(0), other.doubles(0), Int64(count))
   }
 
-  /// Returns the sum of the squares of all elements.
+  /// Returns the sum of the squares of all elements, as a plain number.
   public func sumOfSquares() -> Double { dot(self) }
 
-  /// Returns the largest absolute value, 0 if there are no elements.
+  /// Returns the largest absolute value, 0 if there are no elements, as a plain number.
   public func largestMagnitude() -> Double {
     requireReal("largestMagnitude")
     defer { withExtendedLifetime(self) {} }
     return isSingle
       ? slm_largest_f32(floats(0), Int64(count)) : slm_largest_f64(doubles(0), Int64(count))
+  }
+
+  /// Returns the mean of each row, of the shape of `self` without the last axis.
+  ///
+  /// - Precondition: `float32` or `float64`; rows are not empty.
+  public func rowMeans() -> Tensor {
+    require(shape.columns > 0, "rowMeans: \(shape) has empty rows")
+    return rowSums().scaled(by: 1 / Double(shape.columns))
   }
 
   /// Returns the sum of each row, of the shape of `self` without the last axis.
@@ -47,7 +80,10 @@ extension Tensor {
         slm_row_sums_f64(doubles(first * columns), count, Int64(columns), y.doubles(first))
       }
     }
-    return y
+    let shape = shape
+    return y.recorded("rowSums", [self]) { dy, _ in
+      [dy.repeatedMiddle(shape.rows, columns, 1, shape: shape)]
+    }
   }
 
   /// Returns the sum of each column over all rows, of the elements or their squares.
@@ -66,10 +102,17 @@ extension Tensor {
         slm_column_sums_f64(doubles(first), rows, count, Int64(columns), power, y.doubles(first))
       }
     }
-    return y
+    let (shape, dtype, x) = (shape, dtype, squared ? detached : nil)
+    return y.recorded("columnSums", [self]) { dy, _ in
+      let dy = dy.converted(to: dtype)
+      if let x { return [x * dy.scaled(by: 2)] }
+      return [dy.repeatedMiddle(1, shape.rows, columns, shape: shape)]
+    }
   }
 
   /// Returns the column of each row's largest element, the first if there are several.
+  ///
+  /// Columns are integers, through which no gradient passes.
   ///
   /// - Returns: `int32`, of the shape of `self` without the last axis.
   /// - Precondition: `float32` or `float64`; rows are not empty.

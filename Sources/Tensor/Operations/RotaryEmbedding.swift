@@ -14,8 +14,9 @@ extension Tensor {
   ///   - sines: sin θ, of the same shape.
   ///   - start: The position of the first token, at least 0.
   /// - Returns: A tensor of the shape of `self`, `[B, T, H, C]`.
-  /// - Precondition: The tables reach to position `start + T − 1`, and `R` is at most `C`.
-  /// - Complexity: One pass over `self`.
+  /// - Precondition: The tables reach to position `start + T − 1`, `R` is at most `C`, and the
+  ///   tables are constants for differentiation.
+  /// - Complexity: One pass over `self`. The backward pass turns back and keeps the tables alone.
   ///
   /// Source: Su et al., *RoFormer: Enhanced Transformer with Rotary Position Embedding*, 2021,
   /// arXiv:2104.09864, equation 34.
@@ -28,6 +29,16 @@ extension Tensor {
     )
     requirePartner("rotary", cosines, sines.shape)
     requirePartner("rotary", sines, cosines.shape)
+    cosines.requireConstant("rotary")
+    sines.requireConstant("rotary")
+    return detached.turned(cosines, sines, start, 1).recorded("rotary", [self]) { dy, _ in
+      [dy.turned(cosines, sines, start, -1)]
+    }
+  }
+
+  private func turned(_ cosines: Tensor, _ sines: Tensor, _ start: Int, _ direction: Double)
+    -> Tensor
+  {
     let (tokens, heads, channels, half) = (shape[1], shape[2], shape[3], cosines.shape[1])
     let y = Tensor(uninitialized: shape, dtype: dtype)
     let grain = rowGrain(heads * channels)
@@ -44,7 +55,7 @@ extension Tensor {
             Int64(2 * half),
             cosines.floats(angle),
             sines.floats(angle),
-            1,
+            Float(direction),
             y.floats(first)
           )
         } else {
@@ -56,7 +67,7 @@ extension Tensor {
             Int64(2 * half),
             cosines.doubles(angle),
             sines.doubles(angle),
-            1,
+            direction,
             y.doubles(first)
           )
         }

@@ -17,7 +17,7 @@ extension Tensor {
         slm_transpose_f64(doubles(0), Int64(rows), Int64(columns), begin, end, y.doubles(0))
       }
     }
-    return y
+    return y.recorded("transposed", [self]) { dy, _ in [dy.transposed()] }
   }
 
   /// Returns tensors one after another along the first axis.
@@ -47,7 +47,14 @@ extension Tensor {
       }
       offset += tensor.byteCount
     }
-    return y
+    let lengths = tensors.map { $0.shape[0] }
+    return y.recorded("concatenated", tensors) { dy, _ in
+      var start = 0
+      return lengths.map { length in
+        defer { start += length }
+        return dy.rows(start..<start + length)
+      }
+    }
   }
 
   /// Returns columns `range` of each row, copied.
@@ -70,6 +77,30 @@ extension Tensor {
         )
       }
     }
-    return y
+    let (shape, gradientType) = (shape, gradientType)
+    return y.recorded(
+      "columns",
+      [self],
+      accumulating: { dy, slots in
+        slots.accumulate(into: 0, shape: shape, dtype: gradientType) { buffer, isEmpty in
+          if isEmpty { buffer.clear() }
+          buffer.addColumns(dy, at: range.lowerBound)
+        }
+      }
+    )
+  }
+
+  /// Adds `x` to the columns from `first` on of a tensor that nobody else holds.
+  private func addColumns(_ x: Tensor, at first: Int) {
+    let (width, step) = (x.shape.columns, shape.columns)
+    withKernel(x.shape.rows, grain: rowGrain(width), keeping: [self, x]) { rows in
+      let (from, to) = (rows.lowerBound * width, rows.lowerBound * step + first)
+      let (count, columns) = (Int64(rows.count), Int64(width))
+      if isSingle {
+        slm_add_rows_f32(x.floats(from), count, columns, Int64(step), floats(to))
+      } else {
+        slm_add_rows_f64(x.doubles(from), count, columns, Int64(step), doubles(to))
+      }
+    }
   }
 }

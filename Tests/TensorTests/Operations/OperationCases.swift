@@ -1,5 +1,14 @@
 import TestSupport
 
-/// Every operation case. A file of cases adds its array here.
-let allOperationCases: [OperationCase] =
-  []
+/// Every operation case.
+///
+/// A file of cases adds its array here.
+let allOperationCases: [OperationCase] = [
+  arithmeticCases,
+  pointwiseCases,
+  reductionCases,
+  shapingCases,
+  normalizationCases,
+  probabilityCases,
+  lossCases,
+].flatMap(\.self)
