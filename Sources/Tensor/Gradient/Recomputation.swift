@@ -28,9 +28,10 @@ public func recomputed(_ input: Tensor, _ body: @escaping (Tensor) -> Tensor) ->
       return used
     }
   return result.recorded("recomputed", inputs, accumulating: { gradient, slots in
+    // Older than what is recorded again, so that it collects its gradient and is not walked.
+    let leaf = GradientNode("recomputed input")
     let first = GradientNode.nextNumber
     var again = value
-    let leaf = GradientNode("recomputed input")
     if slots.isNeeded(0) { again.node = leaf }
     let result = body(again)
     if let node = result.node {
