@@ -1,6 +1,6 @@
+#include "attention_tile.h"
 #include "exponential.h"
 #include "multiversion.h"
-#include "slm_attention.h"
 #include "slm_parallel.h"
 
 // One query per head: there is nothing to share between queries, so keys and values are read in
@@ -12,19 +12,19 @@ SLM_INLINE float score_of(const float *q, const float *k, int64_t begin, int64_t
   return sum;
 }
 
-// Scores of keys first..<last for each query head of a key head, [group][step].
+// Scores of keys first..<last of a key head for each of its query heads, [group][step].
 SLM_MULTIVERSION static void score_keys(
-    const struct slm_attention *a, int64_t head, int64_t first, int64_t last, int64_t step,
-    float *scores) {
-  int64_t group = a->heads / a->key_heads, channels = a->channels, whole = channels / 16 * 16;
+    const struct slm_attention *a, const float *queries, const float *keys, int64_t first,
+    int64_t last, int64_t step, float *scores) {
+  int64_t group = slm_attention_group(a), channels = a->channels, whole = channels / 16 * 16;
   float scale = (float)a->scale;
   for (int64_t s = first; s < last; s += 4) {
     const float *k[4];
     for (int i = 0; i < 4; i++)
       // Keys beyond the last repeat it; their scores fall into the step's spare places.
-      k[i] = a->k + (s + i < last ? s + i : last - 1) * a->key_step + head * channels;
+      k[i] = keys + (s + i < last ? s + i : last - 1) * a->key_step;
     for (int64_t g = 0; g < group; g++) {
-      const float *q = a->q + (head * group + g) * channels;
+      const float *q = queries + g * channels;
       slm_v16 sum[4] = {};
       for (int64_t c = 0; c < whole; c += 16) {
         slm_v16 query = SLM_LOAD16(q + c);
@@ -73,18 +73,18 @@ SLM_MULTIVERSION static void add_values(
 }
 
 void slm_attention_token(const struct slm_attention *a, int64_t begin, int64_t end) {
-  int64_t group = a->heads / a->key_heads, channels = a->channels;
-  int64_t last = a->start + 1 < a->keys ? a->start + 1 : a->keys;
-  int64_t first = a->window > 0 && last > a->window ? last - a->window : 0, count = last - first;
+  int64_t group = slm_attention_group(a), channels = a->channels;
+  int64_t first = slm_attention_first_key(a, 0, 0), last = a->start + 1, count = last - first;
   int64_t step = (count + 15) / 16 * 16;
   float *scores = slm_scratch((size_t)(group * step) * sizeof(float));
-  for (int64_t head = begin; head < end; head++) {
-    score_keys(a, head, first, last, step, scores);
+  for (int64_t unit = begin; unit < end; unit++) {
+    int64_t at = slm_attention_keys_at(a, unit), own = unit * group * channels;
+    score_keys(a, a->q + own, a->k + at, first, last, step, scores);
     for (int64_t g = 0; g < group; g++) {
       float inverse = exponentiate(scores + g * step, count);
       add_values(
-          a->v + first * a->key_step + head * channels, a->key_step, count, scores + g * step,
-          inverse, channels, a->out + (head * group + g) * channels);
+          a->v + at + first * a->key_step, a->key_step, count, scores + g * step, inverse,
+          channels, a->out + own + g * channels);
     }
   }
 }

@@ -38,6 +38,7 @@ static void sweep_avx512(int vectors, SLM_SWEEP_ARGUMENTS) {
 
 SLM_AVX2 static void sweep256(SLM_SWEEP_ARGUMENTS) {
   SLM_EACH_TILE(1, 6)
+  SLM_EACH_TILE(1, 4)
   SLM_EACH_TILE(1, 2)
   SLM_EACH_TILE(1, 1)
 }

@@ -74,14 +74,15 @@ public enum Reference {
     return y
   }
 
-  /// Causal attention of `[B, T, H, C]` over `[B, S, K, C]`.
+  /// Causal attention of `[B, T, H, C]` over `[B, S, K, C]`, within documents if they are given.
   public static func attention(
     _ q: Tensor,
     _ k: Tensor,
     _ v: Tensor,
     start: Int,
     scale: Double,
-    window: Int?
+    window: Int?,
+    documentStarts: [Int32]? = nil
   ) -> [Double] {
     let (queries, keys, values) = (q.numbers, k.numbers, v.numbers)
     let (t, h, c) = (q.shape[1], q.shape[2], q.shape[3])
@@ -92,7 +93,8 @@ public enum Reference {
         for head in 0..<h {
           let query = ((b * t + token) * h + head) * c
           let position = start + token
-          let first = max(0, position - (window ?? Int.max / 2) + 1)
+          let document = documentStarts.map { Int($0[b * t + token]) } ?? 0
+          let first = max(document, position - (window ?? Int.max / 2) + 1)
           func row(_ index: Int) -> Int { ((b * s + index) * heads + head * heads / h) * c }
           let scores = (first...position).map { index in
             scale * (0..<c).reduce(0) { $0 + queries[query + $1] * keys[row(index) + $1] }

@@ -13,6 +13,8 @@ struct AttentionTests {
     var keyHeads = 2
     var channels = 16
     var window: Int?
+    /// The lengths of the documents that each sequence is packed from.
+    var documents: [Int]?
   }
 
   @Test(
@@ -26,6 +28,9 @@ struct AttentionTests {
       Case(tokens: 1, start: 80, heads: 6, keyHeads: 2, channels: 33, window: 20),
       Case(batch: 3, tokens: 1, start: 9, spare: 2, channels: 5),
       Case(tokens: 65, window: 1),
+      Case(batch: 2, tokens: 1, documents: [1]),
+      Case(batch: 2, tokens: 150, heads: 6, documents: [1, 70, 79]),
+      Case(tokens: 160, heads: 3, keyHeads: 1, channels: 20, window: 30, documents: [64, 64, 32]),
     ]
   )
   func plain(_ given: Case) {
@@ -35,6 +40,9 @@ struct AttentionTests {
     ])
     let queryShape = Shape([given.batch, given.tokens, given.heads, given.channels])
     let scale = 1.7 / Double(given.channels).squareRoot()
+    let starts = given.documents.map { lengths in
+      (0..<given.batch).flatMap { _ in documentStarts(lengths) }
+    }
     for (dtype, budget) in [(DType.float32, 1e-5), (.float64, 1e-13)] {
       let q = random.normal(queryShape, dtype: dtype)
       let k = random.normal(keyShape, dtype: dtype)
@@ -44,7 +52,8 @@ struct AttentionTests {
         values: v,
         start: given.start,
         scale: scale,
-        window: given.window
+        window: given.window,
+        documentStarts: starts
       )
       let expected = Reference.attention(
         q,
@@ -52,7 +61,8 @@ struct AttentionTests {
         v,
         start: given.start,
         scale: scale,
-        window: given.window
+        window: given.window,
+        documentStarts: starts
       )
       #expect(difference(y.numbers, expected, relative: budget, absolute: budget) == nil)
     }
