@@ -2,7 +2,9 @@
 
 #include "slm_attention.h"
 #include "slm_convert.h"
+#include "slm_dense.h"
 #include "slm_elementwise.h"
+#include "slm_loss.h"
 #include "slm_matrix.h"
 #include "slm_parallel.h"
 #include "slm_product.h"
