@@ -44,6 +44,30 @@ SLM_INLINE void slm_exp16(slm_v16 *v) {
   *v = x > 88.72283f ? (slm_v16){} + INFINITY : p;
 }
 
+// The natural logarithm of sixteen normal positive numbers, within 1 ulp (S. Moshier's Cephes
+// library, logf): x = m 2^e with m in [sqrt(1/2), sqrt(2)), log m by a polynomial of degree 8.
+SLM_INLINE void slm_log16(slm_v16 *v) {
+  slm_u16 bits;
+  memcpy(&bits, v, sizeof bits);
+  // The exponent that leaves a fraction from sqrt(1/2) on, whose bits are 0x3f3504f3.
+  slm_i16 e = (slm_i16)(bits - 0x3f3504f3) >> 23;
+  bits -= (slm_u16)e << 23;
+  slm_v16 f, n = __builtin_convertvector(e, slm_v16);
+  memcpy(&f, &bits, sizeof f);
+  f -= 1;
+  slm_v16 z = f * f;
+  slm_v16 p = f * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * f + 1.1676998740e-1f;
+  p = p * f - 1.2420140846e-1f;
+  p = p * f + 1.4249322787e-1f;
+  p = p * f - 1.6668057665e-1f;
+  p = p * f + 2.0000714765e-1f;
+  p = p * f - 2.4999993993e-1f;
+  p = p * f + 3.3333331174e-1f;
+  p = p * f * z + n * -2.12194440e-4f - 0.5f * z;
+  *v = f + p + n * 0.693359375f;
+}
+
 SLM_INLINE double slm_exp_f64(double x) { return __builtin_exp(x); }
 
 // tanh(x), within 2 ulp: a polynomial near 0 (Cephes, tanhf), elsewhere 1 - 2 / (exp(2|x|) + 1).

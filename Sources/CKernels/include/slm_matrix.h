@@ -20,9 +20,8 @@ struct slm_matrix {
   const void *data;
   int64_t row_bytes;  // from one row to the next
 
-  int type;         // SLM_ELEMENTS: an slm_type
-  bool transposed;  // SLM_ELEMENTS of float32: data is [columns, rows], row_bytes between columns
-  int format;       // SLM_BLOCKS: an slm_block_format
+  int type;    // SLM_ELEMENTS: an slm_type
+  int format;  // SLM_BLOCKS: an slm_block_format
 
   // SLM_CODES: value = scale * (code - zero), or scale * code + offset.
   int bits;            // 2...8, unsigned; a row is a stream of codes, lowest bit first
@@ -36,6 +35,6 @@ struct slm_matrix {
 };
 
 // Writes the values of columns begin..<end of one row as float32. `begin` is a multiple of 256,
-// and of blocks `end` is a multiple of their length. Not for a transposed matrix.
+// and of blocks `end` is a multiple of their length.
 void slm_matrix_widen(
     const struct slm_matrix *matrix, int64_t row, int64_t begin, int64_t end, float *out);

@@ -63,7 +63,7 @@ func storeProduct(
     if dtype == .float64 {
       multiplyDoubles(first, second, into: result, accumulating, alpha, bias)
     } else {
-      multiplyFloats(first, second, into: result, accumulating, alpha, bias)
+      multiplyFloats(first, second, into: result, accumulating, alpha, bias, precision)
     }
   }
   withExtendedLifetime((first.elements, second.elements, result, bias)) {}
@@ -109,33 +109,60 @@ private func multiplyFloats(
   into result: Tensor,
   _ accumulating: Bool,
   _ alpha: Double,
-  _ bias: Tensor?
+  _ bias: Tensor?,
+  _ precision: ProductPrecision
 ) {
   let (rows, depth, columns) = (first.rows, first.columns, second.columns)
-  var matrix = slm_matrix()
-  matrix.storage = Int32(SLM_ELEMENTS.rawValue)
-  matrix.type = Int32(SLM_FLOAT32.rawValue)
-  matrix.rows = Int64(columns)
-  matrix.columns = Int64(depth)
-  matrix.data = UnsafeRawPointer(second.elements.unsafeFloats)
-  matrix.row_bytes = Int64(4 * second.elements.shape[1])
-  matrix.transposed = !second.isTransposed
-  withUnsafePointer(to: matrix) { matrix in
-    var product = slm_product()
-    product.rows = Int64(rows)
-    product.outputs = Int64(columns)
-    product.depth = Int64(depth)
-    product.weight = matrix
-    product.bias = bias.map { $0.unsafeFloats }
-    product.y = result.unsafeMutableFloats
-    product.y_step = Int64(columns)
-    product.accumulate = accumulating
-    let source = PanelSource(
-      base: first.elements.unsafeFloats,
-      rowStep: first.isTransposed ? 1 : depth,
-      depthStep: first.isTransposed ? rows : 1,
-      scale: Float(alpha)
-    )
-    multiplyByPanels(product, source)
+  if precision == .float32 && second.isTransposed && !first.isTransposed && !accumulating
+    && alpha == 1 && rows <= fewRows
+  {
+    return StoredMatrix(second.elements).multiplyFewRows(first.elements, bias, into: result)
+  }
+  var product = slm_dense()
+  product.a = slm_factor(
+    data: first.elements.unsafeFloats,
+    extent: Int64(rows),
+    step: Int64(first.isTransposed ? 1 : depth),
+    depth_step: Int64(first.isTransposed ? rows : 1)
+  )
+  product.b = slm_factor(
+    data: second.elements.unsafeFloats,
+    extent: Int64(columns),
+    step: Int64(second.isTransposed ? depth : 1),
+    depth_step: Int64(second.isTransposed ? 1 : columns)
+  )
+  product.depth = Int64(depth)
+  product.scale = Float(alpha)
+  product.bias = bias.map { $0.unsafeFloats }
+  product.c = result.unsafeMutableFloats
+  product.c_step = Int64(columns)
+  product.accumulate = accumulating
+  multiplyDense(product, precision)
+}
+
+/// Runs a product on all threads.
+func multiplyDense(_ description: slm_dense, _ precision: ProductPrecision) {
+  var product = description
+  guard product.a.extent > 0 && product.b.extent > 0 else { return }
+  guard product.depth > 0 else { return fillWithoutDepth(product) }
+  let pairs = precision == .bfloat16 && ProductPrecision.bfloat16.isSupported
+  let packed = Storage(byteCount: slm_dense_bytes(&product, slm_dense_variant_at(pairs, 0)))
+  slm_dense_product(
+    &product,
+    slm_dense_variant_at(pairs, 0),
+    packed.base,
+    Int32(Parallelism.threadCount)
+  )
+  withExtendedLifetime(packed) {}
+}
+
+/// Writes the product of matrices whose inner extent is 0: the bias, or zeros.
+private func fillWithoutDepth(_ product: slm_dense) {
+  for row in 0..<Int(product.a.extent) {
+    for column in 0..<Int(product.b.extent) {
+      let index = row * Int(product.c_step) + column
+      let kept = product.accumulate ? product.c[index] : 0
+      product.c[index] = kept + (product.bias?[column] ?? 0)
+    }
   }
 }

@@ -14,8 +14,8 @@ extension Tensor {
   ///   - bias: What is added to each output, `[N]`, of the dtype of `self`.
   /// - Returns: `[..., N]` for `[..., K]`.
   /// - Precondition: The last axis of `self` is `K`, of `float32` or `float64`.
-  /// - Complexity: `2·M·N·K` operations; beyond the result a packed copy of `self`, and 400 KB a
-  ///   thread. For `float64`, the whole widened weight.
+  /// - Complexity: `2·M·N·K` operations; beyond the result at most 3 MB of packed numbers for
+  ///   extents up to 2000, and 100 KB a thread. For `float64`, the whole widened weight.
   public func multiplied(by weight: StoredMatrix, bias: Tensor? = nil) -> Tensor {
     requireReal("multiplied")
     require(
@@ -31,7 +31,9 @@ extension Tensor {
       dtype: dtype
     )
     if dtype == .float32 {
-      OperationClock.measure("matrix product") { store(weight, bias, into: result) }
+      OperationClock.measure("matrix product") {
+        weight.storeOutput(of: self, bias, into: result)
+      }
     } else {
       storeProduct(
         MatrixFactor(self),
@@ -54,24 +56,6 @@ extension Tensor {
         }
       }
     )
-  }
-
-  private func store(_ weight: StoredMatrix, _ bias: Tensor?, into result: Tensor) {
-    weight.withKernelMatrix { matrix in
-      var product = slm_product()
-      product.rows = Int64(shape.rows)
-      product.outputs = Int64(weight.rows)
-      product.depth = Int64(weight.columns)
-      product.weight = matrix
-      product.bias = bias.map { $0.unsafeFloats }
-      product.y = result.unsafeMutableFloats
-      product.y_step = Int64(weight.rows)
-      multiplyByPanels(
-        product,
-        PanelSource(base: unsafeFloats, rowStep: shape.columns, depthStep: 1)
-      )
-    }
-    withExtendedLifetime((self, bias)) {}
   }
 }
 
@@ -105,81 +89,66 @@ extension StoredMatrix {
   }
 }
 
-/// Where the rows of the first factor lie: element `(i, k)` is `rowStep·i + depthStep·k` from the
-/// base.
-struct PanelSource: @unchecked Sendable {
-  var base: UnsafePointer<Float>
-  var rowStep: Int
-  var depthStep: Int
-  var scale: Float = 1
-}
-
 /// Rows up to which reading the weight once, with dot products, beats packing.
-private let fewRows = 15
+let fewRows = 15
 
-/// Runs a product whose description lacks only the packed panels.
-func multiplyByPanels(_ description: slm_product, _ source: PanelSource) {
-  guard description.rows > 0 && description.outputs > 0 else { return }
-  guard description.depth > 0 else { return fillWithoutDepth(description) }
-  var product = description
-  let matrix = product.weight.pointee
-  if product.rows <= fewRows && !matrix.transposed && !product.accumulate
-    && source.depthStep == 1 && source.scale == 1
-  {
-    let shared = Shared(product)
-    let grain = max(4, (1 << 15) / Int(product.depth * product.rows) / 4 * 4)
-    parallelRanges((Int(product.outputs) + 3) / 4, grain: grain / 4) { range in
-      withUnsafePointer(to: shared.pointer) {
-        slm_product_rows(
-          $0,
-          source.base,
-          Int64(source.rowStep),
-          Int64(4 * range.lowerBound),
-          min($0.pointee.outputs, Int64(4 * range.upperBound))
-        )
+extension StoredMatrix {
+  /// Writes `x · Wᵀ + bias` for `float32`.
+  fileprivate func storeOutput(of x: Tensor, _ bias: Tensor?, into result: Tensor) {
+    guard x.shape.rows > fewRows || columns == 0 else {
+      return multiplyFewRows(x, bias, into: result)
+    }
+    withKernelMatrix { matrix in
+      var product = slm_dense()
+      product.a = slm_factor(
+        data: x.unsafeFloats,
+        extent: Int64(x.shape.rows),
+        step: Int64(columns),
+        depth_step: 1
+      )
+      product.b = slm_factor(data: nil, extent: Int64(rows), step: Int64(columns), depth_step: 1)
+      if case .elements(let elements) = storage, elements.dtype == .float32 {
+        product.b.data = elements.unsafeFloats
+      } else {
+        product.weight = matrix
+      }
+      product.depth = Int64(columns)
+      product.scale = 1
+      product.bias = bias.map { $0.unsafeFloats }
+      product.c = result.unsafeMutableFloats
+      product.c_step = Int64(rows)
+      multiplyDense(product, .float32)
+    }
+    withExtendedLifetime((x, bias)) {}
+  }
+
+  /// Writes `x · Wᵀ + bias` for few rows of `float32`, reading the weight once.
+  func multiplyFewRows(_ x: Tensor, _ bias: Tensor?, into result: Tensor) {
+    let (count, depth) = (x.shape.rows, columns)
+    guard count > 0 && rows > 0 else { return }
+    withKernelMatrix { matrix in
+      var product = slm_product()
+      product.rows = Int64(count)
+      product.outputs = Int64(rows)
+      product.depth = Int64(depth)
+      product.weight = matrix
+      product.bias = bias.map { $0.unsafeFloats }
+      product.y = result.unsafeMutableFloats
+      product.y_step = Int64(rows)
+      let (shared, base) = (Shared(product), Shared(x.unsafeFloats))
+      let grain = max(4, (1 << 15) / max(1, depth * count) / 4 * 4)
+      parallelRanges((rows + 3) / 4, grain: grain / 4) { range in
+        withUnsafePointer(to: shared.pointer) {
+          slm_product_rows(
+            $0,
+            base.pointer,
+            Int64(depth),
+            Int64(4 * range.lowerBound),
+            min($0.pointee.outputs, Int64(4 * range.upperBound))
+          )
+        }
       }
     }
-    return
-  }
-  let panelRows = Int(SLM_PANEL_ROWS)
-  let panelCount = (Int(product.rows) + panelRows - 1) / panelRows
-  let packed = Storage(byteCount: 4 * panelCount * panelRows * Int(product.depth))
-  let panels = packed.base.assumingMemoryBound(to: Float.self)
-  let (out, fixed) = (Shared(panels), Shared(product))
-  parallelRanges(panelCount) { range in
-    slm_panels_pack(
-      source.base,
-      Int64(source.rowStep),
-      Int64(source.depthStep),
-      fixed.pointer.rows,
-      fixed.pointer.depth,
-      source.scale,
-      Int64(range.lowerBound),
-      Int64(range.upperBound),
-      out.pointer
-    )
-  }
-  product.panels = UnsafePointer(panels)
-  let ready = Shared(product)
-  let outputs = Int(SLM_OUTPUTS)
-  parallelRanges((Int(product.outputs) + outputs - 1) / outputs) { range in
-    withUnsafePointer(to: ready.pointer) {
-      slm_product_panels(
-        $0,
-        Int64(outputs * range.lowerBound),
-        min($0.pointee.outputs, Int64(outputs * range.upperBound))
-      )
-    }
-  }
-  withExtendedLifetime(packed) {}
-}
-
-/// Writes the product of matrices whose inner extent is 0: the bias, or zeros.
-private func fillWithoutDepth(_ product: slm_product) {
-  guard !product.accumulate else { return }
-  for row in 0..<Int(product.rows) {
-    for output in 0..<Int(product.outputs) {
-      product.y[row * Int(product.y_step) + output] = product.bias?[output] ?? 0
-    }
+    withExtendedLifetime((x, bias)) {}
   }
 }
