@@ -60,10 +60,6 @@ let modules: [Module] = [
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
   ),
-  Module(
-    name: "TrainStages",
-    uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
-  ),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
   Module(
     name: "Export",

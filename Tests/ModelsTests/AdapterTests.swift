@@ -58,9 +58,9 @@ struct AdapterTests {
     let step = 1e-3 / gradient.sumOfSquares().squareRoot()
     let value = first.value
     first.value = value + gradient.scaled(by: step)
-    let above = loss().item
+    let above = loss().scalar
     first.value = value - gradient.scaled(by: step)
-    let below = loss().item
+    let below = loss().scalar
     let slope = (above - below) / (2 * step)
     #expect(abs(slope / gradient.sumOfSquares() - 1) < 1e-2)
   }

@@ -39,7 +39,7 @@ struct TrainingGoldenTests {
           recomputation: recomputation
         )
       }
-      return (value.item, gradients)
+      return (value.scalar, gradients)
     }
 
     /// What is wrong with a gradient: it may be off by 1e-4 of its largest element.
@@ -57,7 +57,7 @@ struct TrainingGoldenTests {
   func gradients(name: String, recomputation: Recomputation) throws {
     let example = try Example(name)
     let (loss, gradients) = example.gradients(recomputation)
-    #expect(abs(loss - example.golden["loss"].item) < 1e-5)
+    #expect(abs(loss - example.golden["loss"].scalar) < 1e-5)
     for parameter in example.parameters {
       #expect(example.objection(gradients, parameter) == nil)
     }
@@ -79,7 +79,7 @@ struct TrainingGoldenTests {
     let example = try Example("llama-grouped")
     let starts = example.golden["packed.starts"].elements(as: Int32.self)
     let (loss, gradients) = example.gradients(starts: starts)
-    #expect(abs(loss - example.golden["packed.loss"].item) < 1e-5)
+    #expect(abs(loss - example.golden["packed.loss"].scalar) < 1e-5)
     for parameter in example.parameters {
       #expect(example.objection(gradients, parameter, "packed.") == nil)
     }

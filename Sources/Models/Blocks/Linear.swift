@@ -107,6 +107,9 @@ public final class Linear {
     return y
   }
 
+  /// The weight as the matrix that makes logits.
+  var headMatrix: HeadMatrix { parameter.map { .tensor($0.value) } ?? .stored(weight.matrix) }
+
   /// Returns the rows of the weight with some ids: the embedding of tokens, `[ids, inputs]`.
   func rows(_ ids: [Int32]) -> Tensor {
     parameter?.value.gathered(rows: ids) ?? weight.matrix.gathered(rows: ids)

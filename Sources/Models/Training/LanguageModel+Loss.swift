@@ -26,6 +26,8 @@ extension LanguageModel {
       documentStarts: documentStarts,
       recomputation: recomputation
     )
-    return head.crossEntropy(hidden, targets: targets)
+    var options = HeadLossOptions()
+    options.precision = head.precision
+    return hidden.headCrossEntropy(head: head.headMatrix, targets: targets, options: options).value
   }
 }

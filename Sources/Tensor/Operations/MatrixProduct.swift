@@ -42,7 +42,7 @@ public func matrixProduct(
     accumulated.map { $0.shape == shape && $0.dtype == first.dtype } ?? true,
     "matrixProduct: accumulated is not \(shape) of \(first.dtype)"
   )
-  let result = accumulated?.copied() ?? Tensor(uninitialized: shape, dtype: first.dtype)
+  let result = accumulated?.detached.copied() ?? Tensor(uninitialized: shape, dtype: first.dtype)
   storeProduct(a, b, into: result, accumulating: accumulated != nil, alpha: alpha)
   let (firstShape, secondShape, dtype) = (first.shape, second.shape, first.dtype)
   let (keptFirst, keptSecond) = (second.node == nil ? nil : a, first.node == nil ? nil : b)

@@ -11,4 +11,7 @@ let allOperationCases: [OperationCase] = [
   normalizationCases,
   probabilityCases,
   lossCases,
+  attentionCases,
+  linearCases,
+  headLossCases,
 ].flatMap(\.self)
