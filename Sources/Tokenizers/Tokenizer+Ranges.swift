@@ -1,7 +1,7 @@
 extension Tokenizer {
   /// Turns a text into token ids and says which bytes of it each token stands for.
   ///
-  /// The ids are those of ``encode(_:addSpecialTokens:)`` without the tokens around the text. The
+  /// The ids are those of `encode(_:addSpecialTokens:)` without the tokens around the text. The
   /// ranges follow each other and cover the text. A token that the tokenizer puts in, such as the
   /// space before the first word of some vocabularies, has an empty range, and one that begins
   /// with such a space covers what follows it.
