@@ -31,7 +31,7 @@ public final class Tokenizer: Sendable {
   let postProcessor: PostProcessor
   let decoders: [any Decoder]?
   private let splitter: Splitter
-  private let workspaces = WorkspacePool()
+  let workspaces = WorkspacePool()
 
   /// The id of the token that starts a text, if the file or the caller names one.
   public let beginningOfText: Int32?
@@ -214,7 +214,7 @@ public final class Tokenizer: Sendable {
   }
 
   /// Encodes text that holds none of the tokens looked for before normalization.
-  private func encode(
+  func encode(
     section text: UnsafeBufferPointer<UInt8>,
     _ range: Range<Int>,
     to output: inout TokenBuffer,

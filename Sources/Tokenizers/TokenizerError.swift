@@ -22,6 +22,18 @@ public struct TokenizerError: Error, Equatable, Sendable {
     case unknownToken
     /// The tokenizer has no counterpart in the requested format.
     case notExportable
+    /// A chat template is not well-formed.
+    case malformedTemplate
+    /// A step of a chat template cannot be carried out with the values it is given.
+    case templateFailure
+    /// A chat template refuses a conversation, by `raise_exception`.
+    case raisedByTemplate
+    /// It cannot be told which part of a conversation's text is an answer.
+    case answerNotFound
+    /// It cannot be told which bytes of a text a token stands for.
+    case rangeNotFound
+    /// A vocabulary cannot be made from a text.
+    case training
   }
 
   /// A file, and the place inside it.

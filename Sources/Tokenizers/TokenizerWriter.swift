@@ -19,10 +19,17 @@ struct TokenizerWriter {
 
   private var addedTokens: String {
     tokenizer.addedTokens.tokens.map { token in
-      let content = jsonQuoted(String(decoding: token.content, as: UTF8.self))
-      return "{\"id\":\(token.id),\"content\":\(content),\"single_word\":false,"
-        + "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":\(token.isSpecial)}"
+      Self.addedToken(
+        String(decoding: token.content, as: UTF8.self),
+        id: token.id,
+        isSpecial: token.isSpecial
+      )
     }.joined(separator: ",")
+  }
+
+  static func addedToken(_ content: String, id: Int32, isSpecial: Bool) -> String {
+    "{\"id\":\(id),\"content\":\(jsonQuoted(content)),\"single_word\":false,"
+      + "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":\(isSpecial)}"
   }
 
   private var postProcessor: String {
@@ -52,9 +59,6 @@ struct TokenizerWriter {
 
   private func model() throws(TokenizerError) -> String {
     let tokens = tokenizer.model.tokens
-    let entries = (0..<tokens.idLimit).map { id in
-      "\(jsonQuoted(tokens.string(id) ?? "")):\(id)"
-    }.joined(separator: ",")
     let merges: [BytePairModel.Merge]
     let isScored: Bool
     switch tokenizer.model {
@@ -72,14 +76,34 @@ struct TokenizerWriter {
         remedy: "keep the original file"
       )
     }
+    let unknown = isScored ? vocabulary.unknown.map(name) ?? "null" : "null"
+    return Self.bytePairModel(
+      tokens,
+      merges,
+      unknown: unknown,
+      isScored: isScored,
+      ignoresMerges: layout.ignoresMerges
+    )
+  }
+
+  /// The section `model` of a BPE tokenizer.
+  static func bytePairModel(
+    _ tokens: TokenTable,
+    _ merges: [BytePairModel.Merge],
+    unknown: String = "null",
+    isScored: Bool = false,
+    ignoresMerges: Bool = false
+  ) -> String {
+    let entries = (0..<tokens.idLimit).map { id in
+      "\(jsonQuoted(tokens.string(id) ?? "")):\(id)"
+    }.joined(separator: ",")
     let pairs = merges.map { merge in
       let left = jsonQuoted(tokens.string(Int(merge.left)) ?? "")
       return "[\(left),\(jsonQuoted(tokens.string(Int(merge.right)) ?? ""))]"
     }.joined(separator: ",")
-    let unknown = isScored ? vocabulary.unknown.map(name) ?? "null" : "null"
     return "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":\(unknown),"
       + "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":\(isScored),"
-      + "\"byte_fallback\":\(isScored),\"ignore_merges\":\(layout.ignoresMerges),"
+      + "\"byte_fallback\":\(isScored),\"ignore_merges\":\(ignoresMerges),"
       + "\"vocab\":{\(entries)},\"merges\":[\(pairs)]}"
   }
 }
