@@ -55,6 +55,7 @@ let modules: [Module] = [
     ]
   ),
   Module(name: "Models", uses: ["Tensor", "Tokenizers", "Checkpoints"]),
+  Module(name: "Train", uses: ["CKernels", "Tensor", "Checkpoints", "Models", crypto]),
   Module(name: "Pipeline", uses: ["Tensor", "Checkpoints", "Datasets", "Models", crypto, yams]),
   Module(
     name: "Evaluate",

@@ -9,6 +9,7 @@
 #include "slm_loss.h"
 #include "slm_losses.h"
 #include "slm_matrix.h"
+#include "slm_optimizer.h"
 #include "slm_parallel.h"
 #include "slm_product.h"
 #include "slm_row_gradients.h"

@@ -5,7 +5,7 @@ internal import Foundation
 /// Until ``finish()`` returns, whatever was under the final name stays. Dropped before, the
 /// temporary file is removed; only a process that is killed leaves one behind,
 /// `.<name>.<number>.partial` beside the final name.
-final class ReplacementFile {
+package final class ReplacementFile {
   let path: String
   let byteCount: Int
   private let temporaryPath: String
@@ -102,7 +102,7 @@ final class ReplacementFile {
   }
 
   /// Writes a whole file.
-  static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
+  package static func write(_ bytes: [UInt8], to path: String) throws(CheckpointError) {
     let file = try ReplacementFile(path: path, byteCount: bytes.count)
     try file.write(bytes, at: 0)
     try file.finish()
