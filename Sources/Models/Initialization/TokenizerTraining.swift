@@ -8,6 +8,7 @@ internal import Tokenizers
 ///   - specialTokens: The tokens that no text contains; they get the ids from 0.
 ///   - endOfText: The one of these that begins and ends a text.
 /// - Returns: The tokenizer.
+/// - Throws: `TokenizerError` if there is no text or the vocabulary is too small.
 func trainedTokenizer(
   on texts: [String],
   vocabularySize: Int,

@@ -29,6 +29,7 @@ extension NewModel {
   ///   - origin: Where the model will lie.
   ///   - trainsTokenizer: Whether a tokenizer that is to be trained is; otherwise one takes its
   ///     place that has the same form and knows no more than bytes.
+  /// - Returns: The model, and the tokenizer that it got.
   /// - Throws: ``Failure``.
   func load(
     _ paths: RecipePaths,
