@@ -7,8 +7,10 @@ enum PlanText {
     let model = plan.modelSize
     var rows = [
       [
-        "model", "", ByteSize(model.byteCount).description,
-        Wording.number(model.bitsPerWeight, digits: 3), "", "",
+        "model", plan.creation?.matches.first.map(match) ?? "",
+        ByteSize(model.byteCount).description, Wording.number(model.bitsPerWeight, digits: 3),
+        plan.creation?.peakByteCount.map { "~ \(ByteSize($0))" } ?? "",
+        plan.creation?.seconds.map { "~ " + Wording.seconds($0) } ?? "",
       ]
     ]
     for row in plan.rows {
@@ -45,6 +47,7 @@ enum PlanText {
       rows: rows.map { row in kept.map { row[$0] } },
       isNumeric: kept.map { isNumeric[$0] }
     )
+    for note in plan.creation?.notes ?? [] { text += "model: \(note)\n" }
     for row in plan.rows {
       for note in row.plan.notes { text += "\(row.title): \(note)\n" }
     }

@@ -94,6 +94,40 @@ struct RecipeCommandTests {
     #expect(outcome.errors.contains("to do:"))
   }
 
+  @Test("a new model is planned, made, exported and measured")
+  func newModel() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let tiny = try TinyModel()
+    try write(
+      """
+      model:
+        new:
+          hidden_size: 64
+          layers: 2
+          heads: 4
+          feed_forward_size: 96
+          vocabulary_size: 512
+          context_length: 64
+          tokenizer: \(tiny.url.path)
+      evaluation: { context: 64, tokens: 256 }
+      stages:
+        - export.huggingface: { path: new-bf16, type: bfloat16 }
+        - export.gguf: { path: new.gguf, type: f16 }
+      """
+    )
+    let plan = try CommandLineTool.run("plan", recipe)
+    #expect(plan.status == 0)
+    #expect(plan.output.contains("new llama: 15 matrices, 0.103 M"), "\(plan.output)")
+    #expect(plan.output.contains("410.9 kB"), "\(plan.output)")
+    let outcome = try runs()
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("[1/4] 00-model"))
+    let generated = try CommandLineTool.run(
+      ["generate", folder.path + "/run/new.gguf", "--prompt", "a", "--count", "2"]
+    )
+    #expect(generated.status == 0, "\(generated.errors)")
+  }
+
   @Test("plan shows matches and sizes before anything runs")
   func plan() throws {
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -78,7 +78,8 @@ struct RecipeProblemTests {
       recipe: "seed: 1\nstages:\n  - test.dump:\n",
       message: """
         test.yaml:1:1: error: `model` is missing: The model to start from: a folder in Hugging Face's \
-        layout, a GGUF file, or the name of a model in the local hub cache.
+        layout, a GGUF file, the name of a model in the local hub cache, or a new one that is \
+        described under `new`.
         seed: 1
         ^
         test.yaml:3:5: error: `path` is missing: Where to write.

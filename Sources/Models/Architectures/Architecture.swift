@@ -36,7 +36,7 @@ public struct Architecture: Sendable, Hashable {
   }
 
   /// The family of a `model_type`.
-  static func named(_ modelType: String) -> Architecture? {
+  package static func named(_ modelType: String) -> Architecture? {
     all.first { $0.modelType == modelType }
   }
 }

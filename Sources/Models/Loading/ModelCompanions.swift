@@ -78,23 +78,28 @@ extension ModelCompanions {
 
   /// The companions in a Hugging Face folder.
   static func folder(_ folder: URL, configuration: JSONValue, origin: URL) -> ModelCompanions {
-    let files = carried.compactMap { name -> File? in
-      let url = folder.appending(path: name)
-      guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-      return File(name: name) { try readFile(url) }
-    }
     var plain = configuration
     plain["quantization_config"] = nil
     let name = configuration["_name_or_path"]?.string.flatMap { $0.split(separator: "/").last }
     return ModelCompanions(
       configuration: plain,
-      files: files,
+      files: carriedFiles(in: folder),
       origin: origin,
       name: name.map(String.init) ?? folder.lastPathComponent
     ) { try folderTokenizer(folder) }
   }
 
-  private static func folderTokenizer(_ folder: URL) throws -> Tokenizer {
+  /// The files of a folder that are carried over.
+  static func carriedFiles(in folder: URL) -> [File] {
+    carried.compactMap { name in
+      let url = folder.appending(path: name)
+      guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+      return File(name: name) { try readFile(url) }
+    }
+  }
+
+  /// The tokenizer in a Hugging Face folder.
+  static func folderTokenizer(_ folder: URL) throws -> Tokenizer {
     let url = folder.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: url.path) else {
       throw ModelError(
@@ -140,7 +145,7 @@ func readFile(_ url: URL) throws(ModelError) -> Data {
 }
 
 /// Reads a JSON file, or says where it is broken.
-func readJSON(_ url: URL) throws(ModelError) -> JSONValue {
+package func readJSON(_ url: URL) throws(ModelError) -> JSONValue {
   let data = try readFile(url)
   do {
     return try JSONDecoder().decode(JSONValue.self, from: data)

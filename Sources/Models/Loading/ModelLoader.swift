@@ -101,7 +101,7 @@ public enum ModelLoader {
 
   /// Checks that config.json says all of what a file's metadata and tensors say, as a model saved
   /// with it would be another one otherwise.
-  private static func requireSame(
+  static func requireSame(
     _ configuration: ModelConfiguration,
     _ json: JSONValue,
     _ file: String

@@ -5,7 +5,7 @@ public struct Recipe: OptionGroup {
   /// What the run directory is called; empty for the recipe file's name.
   public var name = ""
   /// The model to start from.
-  public var model = ModelPath("")
+  public var model = ModelInput.existing(ModelPath(""))
   /// Where all randomness starts.
   public var seed: UInt64 = 0
   /// How results are measured; nil to measure sizes only.
@@ -31,8 +31,8 @@ public struct Recipe: OptionGroup {
       .required(
         "model",
         \.model,
-        "The model to start from: a folder in Hugging Face's layout, a GGUF file, or the name of a "
-          + "model in the local hub cache."
+        "The model to start from: a folder in Hugging Face's layout, a GGUF file, the name of a model "
+          + "in the local hub cache, or a new one that is described under `new`."
       ),
       .field(
         "seed",

@@ -41,6 +41,14 @@ package enum FileTree {
     return found.sorted()
   }
 
+  /// The size of every file in a folder in bytes, by its path.
+  static func sizes(_ folder: URL) throws -> [String: Int] {
+    let files = try files(in: folder)
+    return Dictionary(
+      uniqueKeysWithValues: files.map { ($0, byteCount(of: folder.appending(path: $0))) }
+    )
+  }
+
   /// The size of a file in bytes, links followed; 0 if there is none.
   static func byteCount(of file: URL) -> Int {
     let values = try? file.resolvingSymlinksInPath().resourceValues(forKeys: [.fileSizeKey])

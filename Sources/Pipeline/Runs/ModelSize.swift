@@ -46,6 +46,15 @@ public struct ModelSize: Sendable, Hashable, Codable {
     )
   }
 
+  /// The size of a model in float32 that is not written yet, without the headers of its files.
+  init(floats parameterCount: Int) {
+    self.init(
+      byteCount: 4 * parameterCount,
+      tensorByteCount: 4 * parameterCount,
+      parameterCount: parameterCount
+    )
+  }
+
   private init(byteCount: Int, tensorByteCount: Int, parameterCount: Int) {
     self.byteCount = byteCount
     self.tensorByteCount = tensorByteCount

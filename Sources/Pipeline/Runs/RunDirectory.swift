@@ -5,6 +5,7 @@ public import Foundation
 ///     runs/smollm2-int4/
 ///       recipe.yaml  recipe.resolved.yaml  environment.json  log.txt
 ///       report.json  report.md  report.html  report.xml
+///       00-model/          checkpoint/  done.json       of a recipe with a new model
 ///       00-baseline/       measurement.json  reference/
 ///       01-prune.wanda/    checkpoint/  done.json  measurement.json
 ///       02-export.gguf/    done.json  measurement.json
@@ -20,6 +21,10 @@ public struct RunDirectory: Sendable {
 
   var lockFile: URL { url.appending(path: "run.lock") }
   var logFile: URL { url.appending(path: "log.txt") }
+  /// The folder of a new model.
+  var model: URL { url.appending(path: ModelCreation.title) }
+  /// Where a new model is made until it is complete.
+  var workingModel: URL { url.appending(path: ModelCreation.title + ".partial") }
   /// The folder of the baseline's measurement and outputs.
   var baseline: URL { url.appending(path: "00-baseline") }
   /// report.json.

@@ -1,3 +1,4 @@
+import Foundation
 import Models
 
 /// What a run will do, from headers only.
@@ -16,6 +17,8 @@ public struct RunPlan: Sendable {
   public let model: ModelPromise
   /// The size of its files.
   public let modelSize: ModelSize
+  /// What making the model takes, if it is a new one.
+  public let creation: StagePlan?
   /// The stages.
   public let rows: [Row]
   /// About how long a measurement of the model takes, in seconds; nil if unknown or if nothing is
@@ -29,7 +32,7 @@ public struct RunPlan: Sendable {
 
   /// About how long everything takes, in seconds; nil if a stage does not say.
   public var totalSeconds: Double? {
-    let stages = rows.map(\.plan.seconds)
+    let stages = rows.map(\.plan.seconds) + (creation.map { [$0.seconds] } ?? [])
     guard stages.allSatisfy({ $0 != nil }), evaluationCount == 0 || evaluationSeconds != nil else {
       return nil
     }
@@ -53,12 +56,31 @@ extension RecipeFile {
     }
     let model: LanguageModel
     let size: ModelSize
-    do {
-      model = try recipe.model.load(paths)
-      size = try ModelSize(of: model.companions.origin, parameterCount: model.parameterCount)
-    } catch {
-      let problem = StageProblem("the model cannot be opened: \(RunError.text(error))")
-      throw RecipeProblems(problems + [self.problem(problem, under: "model")])
+    switch recipe.model {
+    case .existing(let path):
+      do {
+        model = try path.load(paths)
+        size = try ModelSize(of: model.companions.origin, parameterCount: model.parameterCount)
+      } catch {
+        let problem = StageProblem("the model cannot be opened: \(RunError.text(error))")
+        throw RecipeProblems(problems + [self.problem(problem, under: "model")])
+      }
+    case .new(let new):
+      // What cannot be opened has been reported already if it is not there.
+      guard inputs(under: "model").allSatisfy(FileTree.exists) else {
+        throw RecipeProblems(problems)
+      }
+      do {
+        model = try new.load(
+          paths,
+          seed: recipe.modelSeed,
+          origin: paths.recipeFolder.appending(path: "new-model"),
+          trainsTokenizer: false
+        ).model
+        size = ModelSize(floats: model.parameterCount)
+      } catch {
+        throw RecipeProblems(problems + error.problems.map { problem($0, under: "model.new") })
+      }
     }
     if recipe.evaluation != nil, let evaluator {
       problems += evaluator.checkCompanions(of: model).map { problem($0, under: "model") }
@@ -91,6 +113,7 @@ extension RecipeFile {
     return RunPlan(
       model: promise,
       modelSize: size,
+      creation: recipe.model.new?.plan(promise),
       rows: rows,
       evaluationSeconds: recipe.evaluation.flatMap {
         evaluator?.estimatedSeconds($0, promise, paths: paths)

@@ -35,7 +35,25 @@ struct RunSession {
   // MARK: - Baseline
 
   private mutating func openBaseline() throws -> RunReport.ModelDescription {
-    let model = try recipe.model.load(file.paths)
+    let model: LanguageModel
+    let source: String
+    var creation: StageRecord?
+    switch recipe.model {
+    case .existing(let path):
+      try ModelCreation.remove(from: directory, log: log)
+      model = try path.load(file.paths)
+      source = path.text
+    case .new(let new):
+      creation = try ModelCreation(
+        model: new,
+        file: file,
+        directory: directory,
+        log: log,
+        position: (0, workCount)
+      ).run()
+      model = try ModelLoader.load(ModelCreation.checkpoint(in: directory))
+      source = NewModel.description(model.configuration)
+    }
     modelFolder = model.companions.origin
     modelKey = Digest.of(["model", try Digest.of(model: modelFolder)])
     original = (modelFolder, modelKey)
@@ -43,15 +61,17 @@ struct RunSession {
     var entry = RunReport.Entry(
       subject: .baseline,
       title: "baseline",
-      path: recipe.model.text,
+      path: creation == nil ? source : ModelCreation.title,
       numbers: [
         "size_bytes": Double(size.byteCount), "bits_per_weight": size.bitsPerWeight,
-      ]
+      ],
+      warnings: creation?.report.warnings ?? []
     )
-    try measure(&entry, modelFolder, in: directory.baseline, key: modelKey, position: 0)
+    entry.numbers["wall_seconds"] = creation?.wallSeconds
+    try measure(&entry, modelFolder, in: directory.baseline, key: modelKey, position: creationCount)
     entries.append(entry)
     return RunReport.ModelDescription(
-      source: recipe.model.text,
+      source: source,
       parameters: model.parameterCount,
       layers: model.configuration.layerCount
     )
@@ -121,11 +141,13 @@ struct RunSession {
     return UInt64(digest.prefix(16), radix: 16) ?? recipe.seed
   }
 
-  /// The place of a stage among all pieces of work: the baseline is the first, if it is measured.
+  /// The place of a stage among all pieces of work: a new model is the first, then comes the
+  /// baseline, if it is measured.
   private func position(_ index: Int) -> Int {
-    pieces(recipe.stages[..<index]) + (isMeasuring ? 1 : 0)
+    pieces(recipe.stages[..<index]) + (isMeasuring ? 1 : 0) + creationCount
   }
-  private var workCount: Int { pieces(recipe.stages[...]) + (isMeasuring ? 1 : 0) }
+  private var workCount: Int { position(recipe.stages.count) }
+  private var creationCount: Int { recipe.model.new == nil ? 0 : 1 }
   private func pieces(_ stages: ArraySlice<RecipeStage>) -> Int {
     stages.filter { $0.effect != .restoresBaseline }.count
   }
@@ -172,7 +194,7 @@ struct RunSession {
       if isBaseline {
         // Outputs kept of another model or text must not be compared with.
         try FileTree.remove(folder)
-        log.receive(.began(index: 0, count: workCount, title: "baseline"))
+        log.receive(.began(index: position, count: workCount, title: "baseline"))
       } else {
         log.receive(.measuring(title: entry.title))
       }
@@ -211,7 +233,9 @@ struct RunSession {
         )
       )
     } else if isBaseline {
-      log.receive(.skipped(index: 0, count: workCount, title: "baseline", reason: "done already"))
+      log.receive(
+        .skipped(index: position, count: workCount, title: "baseline", reason: "done already")
+      )
     }
     if let record { entry.add(record) }
   }

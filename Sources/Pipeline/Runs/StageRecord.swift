@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a finished stage leaves in its folder as `done.json`.
 struct StageRecord: Codable, Sendable {
   /// The digest of everything that decides the result.
@@ -29,6 +31,19 @@ struct StageRecord: Codable, Sendable {
   mutating func add(_ size: ModelSize) {
     sizeBytes = size.byteCount
     bitsPerWeight = size.bitsPerWeight
+  }
+
+  /// The record in the folder of a finished stage; nil if there is none.
+  static func read(_ folder: URL) -> StageRecord? {
+    FileTree.read(StageRecord.self, from: folder.appending(path: "done.json"))
+  }
+
+  /// A file of the checkpoint that is not there any more, or not as long as it was.
+  func missingFile(in folder: URL) -> String? {
+    files?.keys.sorted().first { name in
+      let url = folder.appending(path: "checkpoint").appending(path: name)
+      return !FileTree.exists(url) || FileTree.byteCount(of: url) != files?[name]
+    }
   }
 
   enum CodingKeys: String, CodingKey {

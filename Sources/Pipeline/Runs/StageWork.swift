@@ -15,10 +15,7 @@ struct StageWork {
 
   /// The record of an earlier run, if it was of the same work and its result is still there.
   func finishedRecord() -> StageRecord? {
-    let store = folder.appending(path: "done.json")
-    guard let record = FileTree.read(StageRecord.self, from: store), record.key == key else {
-      return nil
-    }
+    guard let record = StageRecord.read(folder), record.key == key else { return nil }
     if let export = record.export {
       let url = directory.url.appending(path: export.path)
       guard FileTree.exists(url), (try? Digest.of(contents: url)) == export.sha256 else {
@@ -26,12 +23,9 @@ struct StageWork {
         return nil
       }
     }
-    for (name, size) in record.files ?? [:] {
-      let url = folder.appending(path: "checkpoint").appending(path: name)
-      guard FileTree.exists(url), FileTree.byteCount(of: url) == size else {
-        session.log.receive(.note("\(name) of \(folder.lastPathComponent) is missing or cut"))
-        return nil
-      }
+    if let name = record.missingFile(in: folder) {
+      session.log.receive(.note("\(name) of \(folder.lastPathComponent) is missing or cut"))
+      return nil
     }
     return record
   }
@@ -71,7 +65,7 @@ struct StageWork {
     if stage.effect == .exports {
       try finishExport(context, model, &record)
     } else if stage.effect == .changesModel {
-      record.files = try sizes(checkpoint)
+      record.files = try FileTree.sizes(checkpoint)
       let written = try ModelLoader.inspect(checkpoint).configuration
       record.add(try ModelSize(of: checkpoint, parameterCount: written.parameterCount))
     }
@@ -126,13 +120,6 @@ struct StageWork {
     try FileTree.write(record, to: working.appending(path: "done.json"))
     try FileTree.remove(folder)
     try FileManager.default.moveItem(at: working, to: folder)
-  }
-
-  private func sizes(_ folder: URL) throws -> [String: Int] {
-    let files = try FileTree.files(in: folder)
-    return Dictionary(
-      uniqueKeysWithValues: files.map { ($0, FileTree.byteCount(of: folder.appending(path: $0))) }
-    )
   }
 }
 

@@ -117,14 +117,14 @@ extension OptionGroup {
 }
 
 /// A value that wraps others whose fields are to be documented.
-private protocol NestingValue {
+protocol NestingValue {
   static var elementFields: [FieldReference] { get }
 }
 
 extension Array: NestingValue where Element: RecipeValue {
-  fileprivate static var elementFields: [FieldReference] { Element.nestedFields }
+  static var elementFields: [FieldReference] { Element.nestedFields }
 }
 
 extension Optional: NestingValue where Wrapped: RecipeValue {
-  fileprivate static var elementFields: [FieldReference] { Wrapped.nestedFields }
+  static var elementFields: [FieldReference] { Wrapped.nestedFields }
 }
