@@ -15,10 +15,6 @@ func trainedTokenizer(
   specialTokens: [String],
   endOfText: String
 ) throws -> Tokenizer {
-  throw ModelError(
-    .unsupported,
-    "tokenizers cannot be trained yet",
-    at: "tokenizer",
-    remedy: "name a folder with a tokenizer.json"
-  )
+  try BytePairTrainer(vocabularySize: vocabularySize, specialTokens: specialTokens)
+    .train(texts, beginningOfText: endOfText, endOfText: endOfText)
 }
