@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # the package as a dependency.
 FLAGS := -Xcc -O3 --explicit-target-dependency-import-check error
 MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
-LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Evaluate Quantize Export Reports
+LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Evaluate TrainStages Quantize Export Reports
 
 .PHONY: help demo test check setup build release fetch test-release lint format docs describe \
   recipes interop golden bench size clean
@@ -26,7 +26,7 @@ test: setup ## Build with checks on and run every test
 
 check: lint test docs recipes ## Everything that has to pass before a change lands
 
-setup: ## Install the system libraries that are missing (OpenBLAS, PCRE2)
+setup: ## Install the system libraries that are missing (OpenBLAS, PCRE2, zlib)
 	@.ci/setup
 
 build: setup ## Build with checks on

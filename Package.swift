@@ -49,7 +49,7 @@ let modules: [Module] = [
   Module(name: "Checkpoints", uses: ["Tensor"]),
   Module(
     name: "Datasets",
-    uses: ["Tokenizers"],
+    uses: ["Tokenizers", "CZlib", crypto],
     resources: [
       .embedInCode("Resources/calibration.txt"), .embedInCode("Resources/evaluation.txt"),
     ]
@@ -60,6 +60,10 @@ let modules: [Module] = [
   Module(
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
+  ),
+  Module(
+    name: "TrainStages",
+    uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
   Module(
@@ -92,6 +96,11 @@ let package = Package(
       name: "CPCRE2",
       pkgConfig: "libpcre2-8",
       providers: [.apt(["libpcre2-dev"])]
+    ),
+    .systemLibrary(
+      name: "CZlib",
+      pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"])]
     ),
     .target(name: "CKernels"),
   ]

@@ -17,7 +17,7 @@ struct Bench: ParsableCommand {
         slm-bench decode models/SmolLM2-135M-Instruct.Q4_1.gguf
       """,
     subcommands: [
-      KernelsCommand.self, ForwardCommand.self, DecodeCommand.self,
+      KernelsCommand.self, ForwardCommand.self, TrainCommand.self, DecodeCommand.self,
       TokenizeCommand.self,
     ],
     defaultSubcommand: KernelsCommand.self

@@ -2,12 +2,13 @@ import Evaluate
 import Export
 import Pipeline
 import Quantize
+import TrainStages
 
 /// What recipes can name, and what measures them.
 enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
   static let registry = StageRegistry(
-    stages: quantizeStages + exportStages + evaluateStages + pipelineStages
+    stages: trainStages + quantizeStages + exportStages + evaluateStages + pipelineStages
   )
 
   /// What a recipe's `evaluation` is done by.

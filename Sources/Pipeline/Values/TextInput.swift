@@ -6,6 +6,8 @@ public enum TextInput: RecipeValue, Hashable {
   case builtinCalibration
   /// `builtin:evaluation`, a text to measure on, with nothing in common with the other.
   case builtinEvaluation
+  /// `builtin:stories`, as many short texts as are asked for, written as they are read.
+  case stories(StorySelection)
   /// A UTF-8 text file, relative to the recipe's folder.
   case file(InputPath)
 
@@ -13,9 +15,9 @@ public enum TextInput: RecipeValue, Hashable {
     "builtin:calibration": .builtinCalibration, "builtin:evaluation": .builtinEvaluation,
   ]
 
-  /// “a text file's path, `builtin:calibration` or `builtin:evaluation`”.
+  /// “a text file's path, or a built-in text”.
   public static var typeName: String {
-    "a text file's path, `builtin:calibration` or `builtin:evaluation`"
+    "a text file's path, `builtin:calibration`, `builtin:evaluation` or `builtin:stories:N`"
   }
 
   /// Reads a name of a built-in text, or a path.
@@ -24,6 +26,7 @@ public enum TextInput: RecipeValue, Hashable {
       return reading.expected(typeName, node)
     }
     if let builtin = builtins[text] { return builtin }
+    if let selection = StorySelection(text) { return .stories(selection) }
     if text.hasPrefix("builtin:") {
       return reading.expected(
         typeName,
@@ -39,6 +42,7 @@ public enum TextInput: RecipeValue, Hashable {
     switch self {
     case .builtinCalibration: .text("builtin:calibration")
     case .builtinEvaluation: .text("builtin:evaluation")
+    case .stories(let selection): .text(selection.description)
     case .file(let path): path.recipeNode
     }
   }
@@ -48,6 +52,7 @@ public enum TextInput: RecipeValue, Hashable {
     switch self {
     case .builtinCalibration: .builtinCalibration
     case .builtinEvaluation: .builtinEvaluation
+    case .stories(let selection): .stories(selection)
     case .file(let path): .file(path.url(paths))
     }
   }

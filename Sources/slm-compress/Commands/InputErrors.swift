@@ -7,6 +7,7 @@ import Foundation
 import Models
 import Quantize
 import Tokenizers
+import Train
 
 /// Runs a command's work so that what is wrong with its input ends it with status 2.
 ///
@@ -28,6 +29,7 @@ func isAboutInput(_ error: any Error) -> Bool {
   case let error as CheckpointError: error.code != .unwritable
   case let error as ModelError: error.code != .unwritable && error.code != .notFinite
   case let error as ExportError: error.isAboutInput
+  case let error as TrainingError: error.code != .unwritable && error.code != .notFinite
   default:
     error is DatasetError || error is TokenizerError || error is EvaluateError
       || error is QuantizeError

@@ -1,0 +1,162 @@
+internal import Crypto
+internal import Datasets
+internal import Foundation
+internal import Models
+internal import Pipeline
+internal import Tokenizers
+
+/// What a training learns from, and what it is measured on, as tokens.
+struct TrainingData {
+  let stream: BatchStream
+  /// Rows to measure on, cut to the tokens asked for; empty for no validation.
+  let validation: [TokenBatch]
+  /// What was read of each data set.
+  let summaries: [(name: String, summary: TokenStore.Summary)]
+  /// Rows in all epochs asked for, if the number of steps follows from them.
+  let rowsPerEpoch: Int
+  /// What decides the batches.
+  let fingerprint: String
+
+  init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) throws {
+    let encoder = try RecordEncoders(model, answersOnly: options.batches.answersOnly)
+    let cache = context.stateFolder.appending(path: "tokens")
+    let settings = options.batches
+    func store(_ input: DataInput) throws -> TokenStore {
+      let source = try input.source(context.paths, settings.records)
+      let store = try TokenStore(source, encoder: encoder.both, cacheFolder: cache) { tokens in
+        context.progress(0, of: 0, unit: "steps", "reading \(input.text): \(tokens) tokens")
+      }
+      try Self.requireInVocabulary(store, model)
+      return store
+    }
+    func source(_ slice: TokenSlice, weight: Double = 1) -> BatchSource {
+      let isText = !slice.store.summary.records.forms.contains { $0.contains("conversation") }
+      return BatchSource(
+        slice,
+        packing: settings.packing ?? (isText ? .packed : .whole),
+        weight: weight
+      )
+    }
+    let stores = try options.data.map(store)
+    summaries = stores.map { ($0.name, $0.summary) }
+    var training = stores.map(\.all)
+    var held: [TokenSlice] = []
+    if !options.validation.data.isEmpty {
+      held = try options.validation.data.map { try store($0).all }
+    } else if options.validation.fraction > 0 {
+      let parts = try stores.map {
+        try $0.all.split(
+          lastFraction: options.validation.fraction,
+          keepsDocumentsWhole: source($0.all).packing != .packed
+        )
+      }
+      training = parts.map(\.first)
+      held = parts.map(\.last)
+    }
+    let weights = settings.weights
+    let sources = training.enumerated().map { index, slice in
+      source(slice, weight: weights.isEmpty ? Double(slice.tokens.count) : weights[index])
+    }
+    var rows = BatchOptions(
+      length: settings.length,
+      overlong: settings.overlong,
+      separatesDocuments: settings.separatesDocuments,
+      shuffles: settings.shuffles,
+      seed: context.seed,
+      paddingToken: model.configuration.endOfText.first ?? 0
+    )
+    stream = try BatchStream(sources, options: rows)
+    rowsPerEpoch = stream.counts.reduce(0) { $0 + $1.rows }
+    rows.shuffles = false
+    validation = try Self.rows(held.map { source($0) }, rows, options)
+    fingerprint = stream.state.order
+  }
+
+  /// The batch of a step and part: the same one whenever it is asked.
+  func batch(step: Int, part: Int, _ settings: BatchSettings) throws -> TokenBatch {
+    let rows = settings.batch / settings.accumulation
+    var stream = stream
+    let skipped = (step - 1) * settings.batch + part * rows
+    try stream.restore(BatchStreamState(rows: skipped, order: fingerprint))
+    guard let batch = stream.next(rows: rows) else {
+      throw DatasetError(
+        .tooShort,
+        "the data ends before step \(step)",
+        at: summaries.map(\.name).joined(separator: ", "),
+        remedy: "train for fewer steps"
+      )
+    }
+    return batch
+  }
+
+  private static func rows(
+    _ sources: [BatchSource],
+    _ rows: BatchOptions,
+    _ options: TrainOptions
+  ) throws -> [TokenBatch] {
+    guard !sources.isEmpty else { return [] }
+    let once = sources.map { source in
+      var source = source
+      source.epochs = 1
+      return source
+    }
+    var stream = try BatchStream(once, options: rows)
+    var batches: [TokenBatch] = []
+    var tokens = 0
+    let count = options.batches.batch / options.batches.accumulation
+    while tokens < options.validation.tokens, let batch = stream.next(rows: count) {
+      tokens += batch.countedTargets
+      if batch.countedTargets > 0 { batches.append(batch) }
+    }
+    return batches
+  }
+
+  private static func requireInVocabulary(_ store: TokenStore, _ model: LanguageModel) throws {
+    let largest = Int(store.summary.largestToken)
+    guard largest >= model.configuration.vocabularySize else { return }
+    throw DatasetError(
+      .otherData,
+      "the tokenizer gives token \(largest), and the model has "
+        + "\(model.configuration.vocabularySize)",
+      at: store.name,
+      remedy: "tokenizer and weights belong to different models"
+    )
+  }
+}
+
+/// How records become tokens with a model's tokenizer and chat template.
+struct RecordEncoders {
+  let both: any RecordEncoder
+
+  init(_ model: LanguageModel, answersOnly: Bool) throws {
+    let tokenizer = try model.tokenizer()
+    let identity = try Self.identity(of: model)
+    let text = TextEncoder(
+      tokenizer: identity,
+      beginningOfText: nil,
+      endOfText: model.configuration.endOfText.first
+    ) { tokenizer.encode($0) }
+    guard let template = try model.companions.chatTemplate() else {
+      both = text
+      return
+    }
+    let chat = try ChatRenderer(template, model.companions)
+    let conversation = ConversationEncoder(
+      identity: "\(identity) \(chat.identity)",
+      answersOnly: answersOnly,
+      render: { try chat.segments($0) },
+      tokenize: { try chat.sample($0, tokenizer) }
+    )
+    both = MixedEncoder(text: text, conversation: conversation)
+  }
+
+  /// A hash of the files that decide how text becomes tokens.
+  private static func identity(of model: LanguageModel) throws -> String {
+    var hash = SHA256()
+    for file in model.companions.files where file.name.contains("token") {
+      hash.update(data: Data(file.name.utf8))
+      hash.update(data: try file.read())
+    }
+    return hash.finalize().prefix(8).map { String($0, radix: 16) }.joined(separator: "-")
+  }
+}

@@ -1,0 +1,124 @@
+internal import Foundation
+internal import Models
+internal import Pipeline
+internal import Tensor
+internal import Train
+
+/// What a training will need, from the sizes of a model.
+struct TrainingEstimate {
+  let options: TrainOptions
+  let promise: ModelPromise
+
+  init(_ options: TrainOptions, _ promise: ModelPromise) {
+    self.options = options
+    self.promise = promise
+  }
+
+  /// The parts that can be trained: all, or the linear layers that can have adapters.
+  var candidates: [ModelPromise.Part] {
+    guard options.lora != nil else { return promise.parts }
+    return promise.matrices.filter { $0.name != "model.embed_tokens" }
+  }
+
+  /// The parts that are trained.
+  var trained: [ModelPromise.Part] { candidates.filter { options.parts.selects($0.name) } }
+
+  /// The shapes of the trained parameters.
+  var shapes: [Shape] {
+    guard let lora = options.lora else { return trained.map(\.shape) }
+    return trained.flatMap { part -> [Shape] in
+      [[lora.rank, part.shape[1]], [part.shape[0], lora.rank]]
+    }
+  }
+
+  var plan: StagePlan {
+    let count = shapes.reduce(0) { $0 + $1.count }
+    var notes = ["\(count) parameters are trained"]
+    if options.compute.compute == .bfloat16 && !ProductPrecision.bfloat16.isSupported {
+      notes.append(
+        "this processor has no bfloat16 products: they are computed in float32, with the same "
+          + "results as `compute: float32`"
+      )
+    }
+    if options.rule.clipNorm != nil && options.batches.accumulation == 1 {
+      notes.append(
+        "gradients of all parameters are kept for clipping, \(ByteSize(4 * count)); "
+          + "`clip_norm: null` needs only the largest"
+      )
+    }
+    return StagePlan(
+      matches: options.parts.targets.map { pattern in
+        let matched = candidates.filter { pattern.matches($0.name) }
+        return StagePlan.Match(
+          pattern: pattern.text,
+          count: matched.count,
+          parameterCount: matched.reduce(0) { $0 + $1.shape.count }
+        )
+      },
+      peakByteCount: peakByteCount,
+      seconds: seconds,
+      notes: notes
+    )
+  }
+
+  /// What to say if the machine, or the limit that the recipe sets, has too little memory.
+  var memoryObjection: StageProblem? {
+    let limit =
+      options.compute.memoryLimit?.byteCount ?? Int(ProcessInfo.processInfo.physicalMemory)
+    guard peakByteCount > limit else { return nil }
+    return StageProblem(
+      "about \(ByteSize(peakByteCount)) of memory are needed, and \(ByteSize(limit)) are there; "
+        + "divide the batch by `accumulation`, choose `recompute: blocks`, `moments: 8bit` or "
+        + "`lora`, or take shorter sequences",
+      option: "batch"
+    )
+  }
+
+  /// About the most that is resident: the model, what the optimizer keeps, activations.
+  private var peakByteCount: Int {
+    var settings = TrainingOptions(schedule: options.rule.schedule(steps: 1))
+    settings.clipNorm = options.rule.clipNorm
+    settings.partsPerStep = options.batches.accumulation
+    settings.average = options.rule.average.map { .init(decay: $0) }
+    let memory = TrainingMemory(
+      shapes: shapes,
+      optimizer: options.rule.makeOptimizer,
+      options: settings
+    )
+    let frozen = promise.byteCount - (options.lora == nil ? trained.reduce(0) { $0 + $1.byteCount } : 0)
+    return 96_000_000 + frozen + memory.total + activationByteCount
+  }
+
+  /// What the forward pass keeps for the backward pass, and a chunk of logits.
+  private var activationByteCount: Int {
+    let model = promise.configuration
+    let tokens = options.batches.batch / options.batches.accumulation * options.batches.length
+    let attention = 2 * model.queryHeads * model.headSize + 2 * model.keyHeads * model.headSize
+    let residual = 2 * model.hiddenSize
+    let gate = 2 * model.feedForwardSize
+    let block = residual + attention + gate
+    let kept =
+      switch options.compute.recompute {
+      case .none: model.layerCount * block
+      case .feedForward: model.layerCount * (residual + attention) + gate
+      case .blocks: model.layerCount * model.hiddenSize + block
+      }
+    let logits = min(64 << 20, 4 * tokens * model.vocabularySize)
+    return 4 * tokens * (kept + 3 * model.feedForwardSize) + logits
+  }
+
+  private var seconds: Double? {
+    guard let steps = options.steps else { return nil }
+    let tokens = Double(steps) * Double(options.batches.batch * options.batches.length)
+    // Forward and the gradient of inputs for all weights, the gradient of weights for trained ones.
+    let all = Double(promise.parameterCount)
+    let own = options.lora == nil ? Double(shapes.reduce(0) { $0 + $1.count }) : 0
+    let again =
+      switch options.compute.recompute {
+      case .none: 1.0
+      case .feedForward: 7.0 / 6
+      case .blocks: 4.0 / 3
+      }
+    return tokens * (4 * all + 2 * own) * again / 1.2e11
+  }
+}

@@ -1,0 +1,179 @@
+internal import Datasets
+internal import Foundation
+internal import Models
+internal import Pipeline
+internal import Tensor
+internal import Train
+
+/// One run of the stage.
+struct TrainingSession {
+  let options: TrainOptions
+  let model: LanguageModel
+  let context: StageContext
+
+  init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) {
+    self.options = options
+    self.model = model
+    self.context = context
+  }
+
+  func run() throws -> StageReport {
+    let data = try TrainingData(options, model, context)
+    let (parameters, adapters) = prepare()
+    let steps = self.steps(data)
+    let result = try loop(data, parameters, steps: steps).run(
+      folder: context.stateFolder,
+      fingerprint: [
+        "data": data.fingerprint, "seed": String(context.seed),
+        "compute": options.compute.compute.precision.rawValue,
+        "adapters": options.lora.map { "\($0.rank) \($0.alpha) \($0.dropout)" } ?? "none",
+      ]
+    )
+    for name in ["metrics.jsonl", "timing.jsonl"] { try keep(name) }
+    if !adapters.isEmpty { try save(adapters) }
+    model.mergeAdapters(as: options.type.dtype)
+    model.freeze(as: options.type.dtype)
+    return report(result, data, parameters, steps: steps)
+  }
+
+  // MARK: - Preparing
+
+  private func prepare() -> (parameters: [Parameter], adapters: [LowRankAdapter]) {
+    let precision = options.compute.compute.precision
+    if options.compute.compute == .bfloat16 && precision == .float32 {
+      context.warn("this processor has no bfloat16 products: computed in float32")
+    }
+    guard let lora = options.lora else {
+      return (model.makeTrainable(precision: precision, options.parts.selects), [])
+    }
+    let adapters = model.addAdapters(
+      rank: lora.rank,
+      alpha: lora.alpha,
+      dropout: lora.dropout,
+      seed: context.seed,
+      precision: precision,
+      options.parts.selects
+    )
+    return (adapters.flatMap(\.parameters), adapters)
+  }
+
+  private func steps(_ data: TrainingData) -> Int {
+    if let steps = options.steps { return steps }
+    let rows = Double(data.rowsPerEpoch) * options.epochs
+    return max(1, Int((rows / Double(options.batches.batch)).rounded(.up)))
+  }
+
+  private func loop(
+    _ data: TrainingData,
+    _ parameters: [Parameter],
+    steps: Int
+  ) -> TrainingLoop<TokenBatch> {
+    var settings = TrainingOptions(schedule: options.rule.schedule(steps: steps))
+    settings.partsPerStep = options.batches.accumulation
+    settings.clipNorm = options.rule.clipNorm
+    settings.average = options.rule.average.map { .init(decay: $0) }
+    settings.validationInterval = options.validation.every
+    settings.patience = options.validation.patience
+    settings.keepsBest = options.validation.keepBest
+    settings.checkpointTime = .seconds(60 * options.saveMinutes)
+    return TrainingLoop(
+      parameters: parameters,
+      optimizer: options.rule.makeOptimizer,
+      options: settings,
+      batch: { step, part in
+        model.setDropoutSeed(context.seed &+ UInt64(step) &* 0x9E37_79B9 &+ UInt64(part))
+        return try data.batch(step: step, part: part, options.batches)
+      },
+      tokenCount: \.countedTargets,
+      loss: { loss($0) },
+      validationLoss: data.validation.isEmpty ? nil : { validationLoss(data.validation) },
+      onProgress: report
+    )
+  }
+
+  private func loss(_ batch: TokenBatch) -> Tensor {
+    model.trainingLoss(
+      batch.tokens,
+      targets: batch.targets,
+      rows: batch.rows,
+      documentStarts: options.batches.separatesDocuments ? batch.documentStarts : nil,
+      recomputation: options.compute.recompute
+    )
+  }
+
+  /// The mean over all counted predictions.
+  private func validationLoss(_ batches: [TokenBatch]) -> Double {
+    model.setDropoutSeed(nil)
+    var (sum, count) = (0.0, 0)
+    for batch in batches {
+      sum += loss(batch).scalar * Double(batch.countedTargets)
+      count += batch.countedTargets
+    }
+    return sum / Double(count)
+  }
+
+  // MARK: - Reporting
+
+  private func report(_ progress: TrainingProgress) {
+    var message = "loss \(Self.text(progress.smoothedLoss, 4))"
+    if let validation = progress.validationLoss {
+      message += ", validation \(Self.text(validation, 4))"
+    }
+    message += ", \(Self.text(progress.tokensPerSecond, 0)) tokens/s"
+    context.progress(progress.step, of: progress.steps, unit: "steps", message)
+  }
+
+  private static func text(_ number: Double, _ digits: Int) -> String {
+    String(format: "%.\(digits)f", number)
+  }
+
+  private func report(
+    _ result: TrainingResult,
+    _ data: TrainingData,
+    _ parameters: [Parameter],
+    steps: Int
+  ) -> StageReport {
+    var report = StageReport()
+    report.metrics["steps"] = Double(result.steps)
+    report.metrics["trained_tokens"] = Double(result.tokenCount)
+    report.metrics["trained_parameters"] = Double(parameters.reduce(0) { $0 + $1.count })
+    report.metrics["training_loss"] = result.lastLoss
+    if let first = result.validations.first { report.metrics["validation_loss_before"] = first.loss }
+    if let last = result.restored ?? result.validations.last {
+      report.metrics["validation_loss"] = last.loss
+      report.metrics["validation_step"] = Double(last.step)
+    }
+    if result.stoppedEarly {
+      report.warnings.append("stopped after \(result.steps) of \(steps) steps: no improvement")
+    }
+    if let restored = result.restored, restored.step == 0 {
+      report.warnings.append("training never improved on the start, which is kept unchanged")
+    }
+    for (name, summary) in data.summaries where summary.records.broken > 0 {
+      let first = summary.records.firstBroken.map { ", first: \($0)" } ?? ""
+      report.warnings.append("\(summary.records.broken) broken lines of \(name) were skipped\(first)")
+    }
+    for (counts, (name, _)) in zip(data.stream.counts, data.summaries) {
+      if counts.dropped > 0 {
+        report.warnings.append("\(counts.dropped) documents of \(name) are too long and left out")
+      }
+      if counts.cut > 0 {
+        report.warnings.append("\(counts.cut) documents of \(name) are too long and were cut")
+      }
+    }
+    return report
+  }
+
+  private func save(_ adapters: [LowRankAdapter]) throws {
+    let folder = context.folder.appending(path: "adapter")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try AdapterWriter.write(adapters, base: model.companions.name, to: folder)
+  }
+
+  /// Copies a file that grew in the state folder to where it stays.
+  private func keep(_ name: String) throws {
+    let target = context.folder.appending(path: name)
+    try? FileManager.default.removeItem(at: target)
+    try FileManager.default.copyItem(at: context.stateFolder.appending(path: name), to: target)
+  }
+}
