@@ -10,26 +10,35 @@ public enum TextSource: Sendable, Hashable {
   case builtinCalibration
   /// A text to measure on, about 23 kB, with nothing in common with the other.
   case builtinEvaluation
+  /// Short stories that are written as they are read, with an empty line between two.
+  case stories(StorySelection)
   /// A text file.
   case file(URL)
 
   /// What names of built-in texts begin with.
   static let builtinPrefix = "builtin:"
 
-  /// Finds a text by `builtin:calibration`, `builtin:evaluation` or a file's path.
+  /// Finds a text by the name of a built-in one or by a file's path.
   ///
-  /// - Parameter name: What a user wrote. Relative paths start at the working directory.
-  /// - Throws: ``DatasetError`` if the name begins with `builtin:` and is none of the two.
+  /// - Parameter name: `builtin:calibration`, `builtin:evaluation`, `builtin:stories` in one of
+  ///   the forms that ``StorySelection`` lists, or a path. Relative paths start at the working
+  ///   directory.
+  /// - Throws: ``DatasetError`` if the name begins with `builtin:` and is none of these.
   public init(_ name: String) throws(DatasetError) {
     switch name {
     case "builtin:calibration": self = .builtinCalibration
     case "builtin:evaluation": self = .builtinEvaluation
     case let other where other.hasPrefix(Self.builtinPrefix):
+      if let stories = StorySelection(other) {
+        self = .stories(stories)
+        return
+      }
       throw DatasetError(
         .unknownBuiltin,
         "there is no such built-in text",
         at: other,
-        remedy: "the built-in texts are builtin:calibration and builtin:evaluation"
+        remedy: "the built-in texts are builtin:calibration, builtin:evaluation, "
+          + "builtin:stories, builtin:stories:1000 and builtin:stories:validation"
       )
     default: self = .file(URL(filePath: name))
     }
@@ -43,6 +52,7 @@ public enum TextSource: Sendable, Hashable {
     switch self {
     case .builtinCalibration: try Self.text(PackageResources.calibration_txt, at: description)
     case .builtinEvaluation: try Self.text(PackageResources.evaluation_txt, at: description)
+    case .stories(let selection): selection.stories.joined(separator: "\n\n") + "\n"
     case .file(let url): try Self.text(Self.contents(of: url), at: description)
     }
   }
@@ -84,6 +94,7 @@ extension TextSource: CustomStringConvertible {
     switch self {
     case .builtinCalibration: "builtin:calibration"
     case .builtinEvaluation: "builtin:evaluation"
+    case .stories(let selection): selection.description
     case .file(let url): url.path
     }
   }
@@ -103,13 +114,30 @@ extension TextSource {
       )
     }
     if let text = String(validating: bytes, as: UTF8.self) { return text }
+    throw notUTF8(bytes, at: location)
+  }
+
+  /// The error about bytes that are not UTF-8, with the place of the first that does not belong.
+  ///
+  /// - Parameters:
+  ///   - bytes: Bytes that are not UTF-8.
+  ///   - location: The file's name.
+  ///   - start: Where the bytes start in the file's text.
+  ///   - firstLine: The number of the line they start on.
+  /// - Returns: The error.
+  static func notUTF8(
+    _ bytes: [UInt8],
+    at location: String,
+    offset start: Int = 0,
+    line firstLine: Int = 1
+  ) -> DatasetError {
     let offset = firstInvalidByte(bytes)
-    let line = bytes[..<offset].reduce(1) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+    let line = bytes[..<offset].reduce(firstLine) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
     let found = offset < bytes.count ? "byte 0x\(String(bytes[offset], radix: 16))" : "the end"
-    throw DatasetError(
+    return DatasetError(
       .notUTF8,
       "\(found) is not UTF-8",
-      at: "\(location): byte \(offset), line \(line)",
+      at: "\(location): byte \(start + offset), line \(line)",
       remedy: "convert the file to UTF-8, for example with iconv"
     )
   }
