@@ -26,7 +26,7 @@ test: setup ## Build with checks on and run every test
 
 check: lint test docs recipes ## Everything that has to pass before a change lands
 
-setup: ## Install the system libraries that are missing (OpenBLAS, PCRE2)
+setup: ## Install the system libraries that are missing (OpenBLAS, PCRE2, zlib)
 	@.ci/setup
 
 build: setup ## Build with checks on

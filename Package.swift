@@ -49,7 +49,7 @@ let modules: [Module] = [
   Module(name: "Checkpoints", uses: ["Tensor"]),
   Module(
     name: "Datasets",
-    uses: ["Tokenizers"],
+    uses: ["Tokenizers", "CZlib", crypto],
     resources: [
       .embedInCode("Resources/calibration.txt"), .embedInCode("Resources/evaluation.txt"),
     ]
@@ -91,6 +91,11 @@ let package = Package(
       name: "CPCRE2",
       pkgConfig: "libpcre2-8",
       providers: [.apt(["libpcre2-dev"])]
+    ),
+    .systemLibrary(
+      name: "CZlib",
+      pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"])]
     ),
     .target(name: "CKernels"),
   ]

@@ -6,12 +6,24 @@ public struct DatasetError: Error, Sendable, Hashable, CustomStringConvertible {
     case unknownBuiltin
     /// The file is missing or cannot be read.
     case unreadable
-    /// The text has no characters.
+    /// There are no characters, no records, or no tokens that count.
     case empty
     /// The bytes are not UTF-8.
     case notUTF8
     /// The text has fewer tokens than asked for.
     case tooShort
+    /// A sample has more tokens than fit a row.
+    case tooLong
+    /// Compressed or cached bytes are not what they should be.
+    case corrupt
+    /// A line or record is not of the form that the data has.
+    case brokenRecord
+    /// An option has a value that makes no sense, alone or with the others.
+    case invalidOptions
+    /// A state was saved with other data or options.
+    case otherData
+    /// A file cannot be written.
+    case unwritable
   }
 
   /// The kind of problem.

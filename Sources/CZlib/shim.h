@@ -1,0 +1,2 @@
+// zlib: inflate for gzip files, and its checksum.
+#include <zlib.h>
