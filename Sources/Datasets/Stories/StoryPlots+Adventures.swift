@@ -43,12 +43,12 @@ extension StoryPlots {
       "They wrote to each other for many years. And one summer, {h} got off a train in {t2}. On the platform stood someone with <a pet#pe2> and <a color#c2> balloon. \"{h}?\" \"{f}?\" And they did not need any more letters that day.",
     ],
     [  // The smallest part in the play.
-      "The school was going to put on a play about <book#b>. Everyone wanted to be the hero. {f} got the biggest part. {h} got the smallest one: {he h} had to be <a tree#tr>. \"A {tr} [does not say anything|only stands there]!\" said {h}. <sorrow>",
+      "The school was going to put on a play about <book#b>. Everyone wanted to be the hero. {f} got the biggest part. {h} got the smallest one: {he h} had to be <a tree#tr>. \"{a tr} [does not say anything|only stands there]!\" said {h}. <sorrow>",
       "\"There are no small parts,\" said {g}. \"[Be the best {tr} they have ever seen|Go and look at a real one].\" So {h} went to the <place#p> and looked at <a tree#tr> for a whole hour. It stood firmly. It moved a little in the wind. It [listened|gave shade to everyone].",
       "Then came the big evening. {f} stepped onto the stage, opened {his f} mouth, and [not a word came out|forgot everything]. It was so quiet that you could hear a pin drop.",
       "\nThe {tr} [moved a little|began to rustle]. And very softly, so that only {f} could hear it, the {tr} whispered the first words. {h} had [heard them so often|been at every rehearsal] that {he h} knew the whole play by heart.",
       "{f} smiled and began to speak, and then everything went well. At the end, the people clapped for [a long time|<few> minutes]. {f} took {h} by the branch and pulled {him h} to the front.",
-      "\"Without the {tr}, there would have been no hero,\" said {f}. \"[Which part do you want next year|What do you want to be next time]?\" asked {g} on the way home. \"[A {tr}, of course|A stone, maybe],\" said {h}.",
+      "\"Without the {tr}, there would have been no hero,\" said {f}. \"[Which part do you want next year|What do you want to be next time]?\" asked {g} on the way home. \"[{a tr}, of course|A stone, maybe],\" said {h}.",
     ],
     [  // Waiting for a baby or a visit.
       "{h} was going to get a little [brother|sister]. \"[When will it come|How long does it take]?\" {he h} asked every morning. \"When the <s flower#fl> are in bloom,\" said {g}.",

@@ -19,7 +19,7 @@ extension StoryPlots {
     "<bind mass kind#k>Question: Is {k.3} a {k}?\nAnswer: Yes, {k.3} is a {k}.",
     "<bind mass kind#k><bind kind#j>Question: Is {a j.3} a {k}?\nAnswer: No, {a j.3} is {a j}.",
     "<bind worker#w>Question: What does {a w} do?\nAnswer: {a w} {w.3}.",
-    "<bind worker#w>Question: Where does {a w} work?\nAnswer: {a w} works in a {w.2}.",
+    "<bind worker#w>Question: Where does {a w} work?\nAnswer: {a w} works in {a w.2}.",
     "<bind worker#w>Question: Who {w.3}?\nAnswer: {a w} {w.3}.",
     "<bind rhyme#r>Question: Which word rhymes with \"{r}\"?\nAnswer: The word \"{r.2}\" rhymes with \"{r}\".",
     "<bind season#s1>Question: What is {s1} like?\nAnswer: In {s1}, {s1.2}, and {s1.4}.",

@@ -34,7 +34,7 @@ enum StoryPlots {
     ],
     [
       "\"Why do you [always wear|wear] that <clothing#c>?\" asked {f}. \"Because {g} made it for me,\" said {h}. \"It [keeps me warm|reminds me of the <place>|is my lucky {noun c}].\"",
-      "\n\"But it has a hole.\" \"I know. I got the hole when I [climbed over a fence|fell off a <vehicle>|played <game> with the <pet>]. It is a good hole. Every hole has a story.\"",
+      "\n\"But it has a hole.\" \"I know. I got the hole when I [climbed over a fence|fell off <a vehicle>|played <game> with the <pet>]. It is a good hole. Every hole has a story.\"",
       "\n{f} looked at {his f} own clothes. They had no holes at all. \"[Do you think that I could get one?|But I have no stories.]\" {f} looked sad. \"[Come with me to the <place>|Not yet],\" said {h}, and off they ran.",
     ],
     // Descriptions.
@@ -92,10 +92,10 @@ enum StoryPlots {
     // Instructions.
     [
       "How to make <recipe#r>\n",
-      "You need {r.2}, {r.3} and {r.4}.\n\nFirst, [wash your hands|put everything on the table].\nSecond, mix the {r.2} with the {r.3}.\nThird, add the {r.4} and [stir well|stir again].\nThen [ask a grown-up to help you with the rest|wait a little]. When {g} made it, {he g} {r.5}.\nAt last, [share it with your friends|put it on a plate and enjoy it]!",
+      "You need {r.2}, {r.3} and {r.4}.\n\nFirst, [wash your hands|put everything on the table].\nSecond, mix the {r.2} with the {r.3}.\nThird, add the {r.4} and [stir well|stir again].\nThen [ask a grown-up to help you with the rest|wait a little]. When {g} made it, {he g} {r.5}.\nAt last, [share it with {f}|put it on a plate and enjoy it|call {f} and {h3} to the table]! [It goes well with <drink>.|It tastes best on <a weatherword*> day.|{h} likes it with <store>.]",
     ],
     [
-      "How to plant a <flower#f1>\n",
+      "How to plant <a flower#f1>\n",
       "1. Find a [sunny|quiet] place [in the garden|on the windowsill].\n2. Dig a small hole in the [soft|dark] earth.\n3. Put the seed in the hole and cover it.\n4. Give it [a little|some] water every [day|morning].\n5. Wait. It may take <few> weeks.\n6. When the {f1} is in bloom, [show it to someone you like|smell it, but do not pick it].",
     ],
     [
