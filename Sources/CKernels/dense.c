@@ -4,18 +4,15 @@
 
 // The words of a slice that is multiplied at a time: a slice of sixteen columns (20 KiB) and what
 // is read beside it stay in the first cache.
-#ifndef PIECE
 #define PIECE 320
-#endif
 // Rows or columns that a thread packs at a time: with 320 words 80 KiB, which stay in its second
 // cache.
-#ifndef BLOCK
 #define BLOCK 64
-#endif
+// Slices of a that are multiplied by one of b at a time where a is packed for all threads: with 320
+// words of 6 rows 120 KiB, which stay in the second cache.
+#define A_SLICES 16
 // The bytes of the factor that is packed for all threads.
-#ifndef SHARED_BYTES
 #define SHARED_BYTES (3 << 20)
-#endif
 
 // The factor of the smaller extent is packed for all threads, a part of the depth at a time. They
 // take blocks of the other one, which each packs for itself and multiplies by all of the first.
@@ -161,6 +158,25 @@ static void multiply_slices(
         columns < v->columns ? columns : v->columns, bias, accumulate);
 }
 
+// Packed slices of rows or columns begin..<end of c, `step` words apart.
+struct slices {
+  const uint32_t *words;
+  int64_t step, begin, end;
+};
+
+// Multiplies all slices of a by all of b. A slice of b stays in the first cache while those of a
+// come from the second: they are the narrower ones.
+static void multiply_all(
+    const struct run *r, int64_t words, const struct slices *a, const struct slices *b,
+    bool is_first) {
+  const uint32_t *columns = b->words;
+  for (int64_t j = b->begin; j < b->end; j += r->variant->columns, columns += b->step) {
+    const uint32_t *rows = a->words;
+    for (int64_t i = a->begin; i < a->end; i += r->variant->rows, rows += a->step)
+      multiply_slices(r, i, j, words, rows, columns, is_first);
+  }
+}
+
 static void multiply_block(
     const struct run *r, int64_t begin, int64_t end, uint32_t *own, float *widened) {
   int64_t shared_step = slice_step(r->end - r->first, r->shared_width);
@@ -169,13 +185,17 @@ static void multiply_block(
     int64_t own_step = slice_step(words, r->own_width);
     pack(r, !r->shares_b, begin, end, first, last, own, own_step, widened);
     const uint32_t *shared = r->packed + (first - r->first) * r->shared_width;
-    for (int64_t i = 0; i < r->shared.extent; i += r->shared_width, shared += shared_step) {
-      const uint32_t *slice = own;
-      for (int64_t j = begin; j < end; j += r->own_width, slice += own_step)
-        if (r->shares_b)
-          multiply_slices(r, j, i, words, slice, shared, first == 0);
-        else
-          multiply_slices(r, i, j, words, shared, slice, first == 0);
+    struct slices all = {shared, shared_step, 0, r->shared.extent};
+    struct slices mine = {own, own_step, begin, end};
+    if (r->shares_b) {
+      multiply_all(r, words, &mine, &all, first == 0);
+      continue;
+    }
+    int64_t rows = A_SLICES * r->shared_width;
+    for (all.begin = 0; all.begin < r->shared.extent; all.begin += rows) {
+      all.end = all.begin + rows < r->shared.extent ? all.begin + rows : r->shared.extent;
+      multiply_all(r, words, &all, &mine, first == 0);
+      all.words += A_SLICES * shared_step;
     }
   }
 }

@@ -132,35 +132,44 @@ SLM_INLINE void prefetch_run(const float *x, int64_t depth_step, int64_t count) 
   for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(x + 8 * depth_step + i);
 }
 
-// Rows that run across the depth are copied in runs of `width`.
-#define COPY_RUNS(WIDTH)                                                                 \
-  for (int64_t s = 0; s < whole; s++) {                                                  \
-    float *to = out + s * slice_words + k * WIDTH;                                       \
-    memcpy(to, from + s * WIDTH, WIDTH * 4);                                             \
-    if (scale != 1)                                                                      \
-      for (int i = 0; i < WIDTH; i++) to[i] *= scale;                                    \
-  }
+// Rows that run across the depth are copied in runs of `width`, four depths of a slice together.
+SLM_INLINE void copy_runs(
+    const float *x, int64_t depth_step, int64_t whole, int64_t width, int64_t depths, float *out,
+    int64_t slice_words) {
+  for (int64_t s = 0; s < whole; s++, x += width, out += slice_words)
+    for (int64_t k = 0; k < depths; k++)
+      memcpy(out + k * width, x + k * depth_step, (size_t)width * 4);
+}
+
+#define COPY_RUNS(WIDTH)                                                                        \
+  (left < 4 ? copy_runs(from, depth_step, whole, WIDTH, left, out + k * WIDTH, slice_words)     \
+            : copy_runs(from, depth_step, whole, WIDTH, 4, out + k * WIDTH, slice_words))
 
 SLM_MULTIVERSION static void pack_across_words(
     const float *x, int64_t depth_step, int64_t count, int64_t width, int64_t depth, float scale,
     float *out, int64_t slice_words) {
   int64_t whole = count / width, rest = count % width;
-  for (int64_t k = 0; k < depth; k++) {
+  for (int64_t k = 0; k < depth; k += 4) {
     const float *from = x + k * depth_step;
-    prefetch_run(from, depth_step, count);
-    if (width == 6) {
-      COPY_RUNS(6)
-    } else if (width == 8) {
-      COPY_RUNS(8)
-    } else if (width == 16) {
-      COPY_RUNS(16)
-    } else {
-      COPY_RUNS(width)
+    int64_t left = depth - k;
+    for (int i = 0; i < 4; i++) prefetch_run(from + i * depth_step, depth_step, count);
+    if (width == 6)
+      COPY_RUNS(6);
+    else if (width == 8)
+      COPY_RUNS(8);
+    else if (width == 16)
+      COPY_RUNS(16);
+    else
+      COPY_RUNS(width);
+    for (int64_t j = 0; rest > 0 && j < 4 && j < left; j++) {
+      float *to = out + whole * slice_words + (k + j) * width;
+      for (int64_t i = 0; i < width; i++)
+        to[i] = i < rest ? from[j * depth_step + whole * width + i] : 0;
     }
-    if (rest == 0) continue;
-    float *to = out + whole * slice_words + k * width;
-    for (int64_t i = 0; i < width; i++) to[i] = i < rest ? from[whole * width + i] * scale : 0;
   }
+  if (scale == 1) return;
+  for (int64_t s = 0; s < whole + (rest > 0); s++)
+    for (int64_t i = 0; i < depth * width; i++) out[s * slice_words + i] *= scale;
 }
 
 // The width is a multiple of eight.

@@ -25,8 +25,8 @@ struct slm_dense {
   bool accumulate;  // adds to what c holds; else c need not be initialized
 };
 
-// How tiles of the product are computed. Tiles take packed factors: slices of a, [depth][rows],
-// and of b, [depth][columns], as 32-bit words. A word is one float, or two bfloat16 neighbours along
+// How tiles of the product are computed. Tiles take packed factors: slices of a, [depth][rows], and
+// of b, [depth][columns], as 32-bit words. A word is one float, or two bfloat16 neighbours along
 // the depth, so that the depth in words is half as long.
 struct slm_dense_variant {
   const char *name;
