@@ -1,4 +1,5 @@
 public import Datasets
+internal import Foundation
 public import Pipeline
 
 /// Data that a recipe reads: a text that comes with the tool, a file, or a folder.

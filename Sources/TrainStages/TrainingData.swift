@@ -76,8 +76,9 @@ struct TrainingData {
   func batch(step: Int, part: Int, _ settings: BatchSettings) throws -> TokenBatch {
     let rows = settings.batch / settings.accumulation
     var stream = stream
-    let skipped = (step - 1) * settings.batch + part * rows
-    try stream.restore(BatchStreamState(rows: skipped, order: fingerprint))
+    var place = stream.state
+    place.rows = (step - 1) * settings.batch + part * rows
+    try stream.restore(place)
     guard let batch = stream.next(rows: rows) else {
       throw DatasetError(
         .tooShort,
@@ -135,7 +136,7 @@ struct RecordEncoders {
       tokenizer: identity,
       beginningOfText: nil,
       endOfText: model.configuration.endOfText.first
-    ) { tokenizer.encode($0) }
+    ) { try tokenizer.encode($0) }
     guard let template = try model.companions.chatTemplate() else {
       both = text
       return

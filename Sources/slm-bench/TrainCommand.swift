@@ -109,7 +109,7 @@ struct TrainCommand: ParsableCommand {
   /// The most memory that was resident in this process.
   private var peakMebibytes: Double {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Double(usage.ru_maxrss) / 1024
   }
 }
