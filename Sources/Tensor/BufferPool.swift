@@ -35,11 +35,11 @@ final class BufferPool: @unchecked Sendable {
   /// The present numbers.
   var present: Counts { lock.withLock { counts } }
 
-  /// Sizes are rounded up to an eighth of their power of two, so that similar ones share.
+  /// Sizes are rounded up to a 64th of their power of two, so that similar ones share.
   ///
-  /// What is added is never touched.
+  /// Not more, since what is added is resident too where it shares a page of 2 MiB.
   static func sizeClass(_ byteCount: Int) -> Int {
-    let step = 1 << max(0, Int.bitWidth - byteCount.leadingZeroBitCount - 4)
+    let step = 1 << max(0, Int.bitWidth - byteCount.leadingZeroBitCount - 7)
     return (byteCount + step - 1) / step * step
   }
 

@@ -39,7 +39,8 @@ public struct BatchSettings: OptionGroup {
       .field(
         "weights",
         \.weights,
-        "The shares of the data sets in the batches, in their order; equal if not given."
+        "The shares of the data sets in the batches, in their order; those of their "
+          + "tokens if not given."
       ),
       .field("form", \.form, "What the records of the data are."),
       .field("text_field", \.textField, "The field of a JSON record that holds its text."),

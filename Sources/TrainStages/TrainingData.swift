@@ -30,7 +30,7 @@ struct TrainingData {
       return store
     }
     func source(_ slice: TokenSlice, weight: Double = 1) -> BatchSource {
-      let isText = !slice.store.summary.records.forms.contains { $0.contains("conversation") }
+      let isText = slice.store.summary.records.conversations == 0
       return BatchSource(
         slice,
         packing: settings.packing ?? (isText ? .packed : .whole),
@@ -134,7 +134,7 @@ struct RecordEncoders {
     let identity = try Self.identity(of: model)
     let text = TextEncoder(
       tokenizer: identity,
-      beginningOfText: nil,
+      beginningOfText: try tokenizer.addedBeginning(),
       endOfText: model.configuration.endOfText.first
     ) { try tokenizer.encode($0) }
     guard let template = try model.companions.chatTemplate() else {

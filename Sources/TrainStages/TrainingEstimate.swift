@@ -17,7 +17,7 @@ struct TrainingEstimate {
   /// The parts that can be trained: all, or the linear layers that can have adapters.
   var candidates: [ModelPromise.Part] {
     guard options.lora != nil else { return promise.parts }
-    return promise.matrices.filter { $0.name != "model.embed_tokens" }
+    return promise.linears
   }
 
   /// The parts that are trained.
@@ -85,7 +85,8 @@ struct TrainingEstimate {
       optimizer: options.rule.makeOptimizer,
       options: settings
     )
-    let frozen = promise.byteCount - (options.lora == nil ? trained.reduce(0) { $0 + $1.byteCount } : 0)
+    let replaced = options.lora == nil ? trained.reduce(0) { $0 + $1.byteCount } : 0
+    let frozen = promise.byteCount - replaced
     return 96_000_000 + frozen + memory.total + activationByteCount
   }
 
@@ -103,7 +104,7 @@ struct TrainingEstimate {
       case .feedForward: model.layerCount * (residual + attention) + gate
       case .blocks: model.layerCount * model.hiddenSize + block
       }
-    let logits = min(64 << 20, 4 * tokens * model.vocabularySize)
+    let logits = min(32 << 20, 4 * tokens * model.vocabularySize)
     return 4 * tokens * (kept + 3 * model.feedForwardSize) + logits
   }
 

@@ -20,7 +20,7 @@ public struct UpdateRule: OptionGroup {
   /// How much of the first moment is kept.
   public var beta1 = 0.9
   /// How much of the second moment is kept.
-  public var beta2 = 0.999
+  public var beta2: Double?
   /// Added to the root of the second moment.
   public var epsilon = 1e-8
   /// How much of the velocity is kept.
@@ -68,7 +68,13 @@ public struct UpdateRule: OptionGroup {
           + "decay."
       ),
       .field("beta1", \.beta1, in: 0..<1, "AdamW, Lion: how much of the mean gradient is kept."),
-      .field("beta2", \.beta2, in: 0..<1, "AdamW, Lion: how much of the second mean is kept."),
+      .field(
+        "beta2",
+        \.beta2,
+        in: 0..<1,
+        "AdamW: how much of the mean squared gradient is kept, 0.999 if not given; Lion: how much of "
+          + "the mean gradient is remembered, 0.99 if not given."
+      ),
       .field("epsilon", \.epsilon, in: .above(0.0), "AdamW: added to the root of the second mean."),
       .field("momentum", \.momentum, in: 0..<1, "SGD: how much of the velocity is kept."),
       .field("moments", \.moments, "AdamW: how the two means are stored."),
@@ -125,12 +131,12 @@ public struct UpdateRule: OptionGroup {
     case .adamw:
       AdamW(
         beta1: beta1,
-        beta2: beta2,
+        beta2: beta2 ?? 0.999,
         epsilon: epsilon,
         weightDecay: weightDecay,
         moments: moments == .eightBit ? .eightBit : .full
       )
-    case .lion: Lion(beta1: beta1, beta2: beta2, weightDecay: weightDecay)
+    case .lion: Lion(beta1: beta1, beta2: beta2 ?? 0.99, weightDecay: weightDecay)
     case .sgd: StochasticGradientDescent(momentum: momentum, weightDecay: weightDecay)
     }
   }

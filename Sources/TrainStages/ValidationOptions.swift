@@ -9,7 +9,7 @@ public struct ValidationOptions: OptionGroup {
   /// Steps between measurements.
   public var every = 100
   /// Tokens to measure on at most.
-  public var tokens = 65_536
+  public var tokens = 16_384
   /// Measurements without improvement after which training ends.
   public var patience: Int?
   /// Whether the best parameters result.

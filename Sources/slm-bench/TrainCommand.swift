@@ -32,6 +32,9 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Clip gradients, which needs all of them at once.")
   var clip = false
 
+  @Option(help: "Train adapters of this rank on all linear layers instead of everything.")
+  var lora: Int?
+
   @OptionGroup var options: MeasurementOptions
 
   func run() throws {
@@ -42,9 +45,13 @@ struct TrainCommand: ParsableCommand {
     guard batch > 0, (1...model.configuration.contextLength).contains(length) else {
       throw ValidationError("--length must lie in 1...\(model.configuration.contextLength)")
     }
-    // On the smallest part of the machine's memory that matters: before the model is in it.
     let ceiling = MachineCeiling.sgemm()
-    let parameters = model.makeTrainable(precision: precision) { _ in true }
+    let parameters =
+      lora.map { rank in
+        model.addAdapters(rank: rank, alpha: 16, seed: 1, precision: precision) {
+          $0.hasPrefix("model.layers.")
+        }.flatMap(\.parameters)
+      } ?? model.makeTrainable(precision: precision) { _ in true }
     let moments = eightBit ? AdamW.Moments.eightBit : .full
     let vocabulary = UInt64(model.configuration.vocabularySize)
     var random = Random(seed: 1)

@@ -126,7 +126,8 @@ struct MutationTests {
         refused += 1
       }
     }
-    #expect(peakByteCount() - before < 64 << 20)
+    // Other tests run meanwhile in the same process; a size believed would be gigabytes.
+    #expect(peakByteCount() - before < 512 << 20)
     // Both must occur, or the damage is too little or too much to test anything.
     #expect(opened > Self.count / 100, "\(opened) opened")
     #expect(refused > Self.count / 4, "\(refused) refused")

@@ -175,7 +175,7 @@ struct RecipeProblemTests {
         test.yaml:3:26: error: limit must be a size such as `90MiB`, not `90 mib`
           - sample.all: { limit: 90 mib, text: builtin:calibraton }
                                  ^
-        test.yaml:3:40: error: text must be a text file's path, `builtin:calibration` or \
+        test.yaml:3:40: error: text must be a text file's path, or a built-in text such as \
         `builtin:evaluation`, not `builtin:calibraton`; did you mean `builtin:calibration`?
           - sample.all: { limit: 90 mib, text: builtin:calibraton }
                                                ^

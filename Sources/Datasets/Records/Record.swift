@@ -62,6 +62,8 @@ public struct Conversation: Sendable, Hashable, Codable {
 public struct RecordCounts: Sendable, Hashable, Codable {
   /// How many records were handed out; parts of one long text count once.
   public var records = 0
+  /// How many of these are conversations.
+  public var conversations = 0
   /// How many broken records were skipped.
   public var broken = 0
   /// What was wrong with the first that was skipped.

@@ -53,7 +53,7 @@ public enum RecordForm: String, Sendable, Hashable, CaseIterable, Codable {
   /// By the file's name and, for JSON, by the keys of the file's first record.
   case detected
   /// Plain text, whatever the file's name.
-  case plainText = "plain_text"
+  case plainText = "plain"
   /// JSON lines with a text in one field, `{"text": …}`.
   case text
   /// JSON lines `{"messages": [{"role": …, "content": …}, …]}`.
@@ -61,9 +61,9 @@ public enum RecordForm: String, Sendable, Hashable, CaseIterable, Codable {
   /// JSON lines `{"conversations": [{"from": …, "value": …}, …]}`, as ShareGPT has them.
   case turns
   /// JSON lines `{"prompt": …, "response": …}`; the answer may also be called `completion`.
-  case promptResponse = "prompt_response"
+  case promptResponse = "prompts"
   /// JSON lines `{"question": …, "answer": …}`.
-  case questionAnswer = "question_answer"
+  case questionAnswer = "questions"
   /// JSON lines `{"instruction": …, "input": …, "output": …}`, as Alpaca has them; the input may
   /// be empty or missing.
   case instruction

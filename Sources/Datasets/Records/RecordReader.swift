@@ -41,6 +41,7 @@ public final class RecordReader {
       return nil
     }
     if record.startsDocument { counts.records += 1 }
+    if case .conversation = record.content { counts.conversations += 1 }
     lastEndedDocument = record.endsDocument
     return record
   }

@@ -152,7 +152,17 @@ public struct ConversationEncoder: RecordEncoder {
         remedy: "name data with messages, or train on texts"
       )
     }
-    var sample = try tokenize(render(conversation))
+    var sample: TrainingSample
+    do {
+      sample = try tokenize(render(conversation))
+    } catch {
+      throw DatasetError(
+        .brokenRecord,
+        "the conversation cannot be written out (\(error))",
+        at: record.location,
+        remedy: "correct or leave out the record, or use another chat template"
+      )
+    }
     guard sample.counts.dropFirst().contains(true) else { return nil }
     if !answersOnly { sample = TrainingSample(sample.tokens) }
     return sample

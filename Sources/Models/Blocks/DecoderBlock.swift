@@ -30,6 +30,10 @@ public struct DecoderBlock {
   /// Returns the residual stream after the block, `[B, T, D]`.
   func callAsFunction(_ x: Tensor, _ context: ForwardContext) -> Tensor {
     let mixed = x + attention(attentionNorm.input(x), layer: index, context)
-    return mixed + feedForward(feedForwardNorm.input(mixed), context)
+    guard context.recomputation == .feedForward && mixed.isRecorded else {
+      return mixed + feedForward(feedForwardNorm.input(mixed), context)
+    }
+    // From the residual stream, which is kept anyway.
+    return mixed + recomputed(mixed) { feedForward(feedForwardNorm.input($0), context) }
   }
 }

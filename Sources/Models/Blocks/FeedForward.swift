@@ -14,11 +14,6 @@ public struct FeedForward {
   /// Returns what the layer adds to the residual stream, `[B, T, D]`.
   func callAsFunction(_ x: LayerInput, _ context: ForwardContext) -> Tensor {
     context.tap?(gate, x.value)
-    guard context.recomputation == .feedForward, x.value.isRecorded else { return gated(x, context) }
-    return recomputed(x.value) { gated(LayerInput($0), context) }
-  }
-
-  private func gated(_ x: LayerInput, _ context: ForwardContext) -> Tensor {
     let (opening, content) = (gate(x), up(x))  // [B, T, F]
     let product = opening.swiGLU(up: content)
     context.tap?(down, product)

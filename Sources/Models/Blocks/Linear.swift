@@ -124,6 +124,8 @@ extension Linear {
     if parameter == nil {
       parameter = Parameter("\(name).weight", weight.dense)
       biasParameter = wideBias.map { Parameter("\(name).bias", $0.copied()) }
+      // What was read of the file is not needed any more: the parameter takes its place.
+      release()
       loaded = nil
     }
     return [parameter, biasParameter].compactMap(\.self)

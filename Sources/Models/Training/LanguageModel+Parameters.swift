@@ -29,7 +29,8 @@ extension LanguageModel {
     return parameters
   }
 
-  /// Gives low-rank adapters to some linear layers, whose own weights stay as they are.
+  /// Gives low-rank adapters to some linear layers of the blocks, whose own weights stay as they
+  /// are.
   ///
   /// - Parameters:
   ///   - rank: The inner extent of an adapter's two matrices.
@@ -39,7 +40,6 @@ extension LanguageModel {
   ///   - precision: The precision of the products with the adapters.
   ///   - isSelected: Whether a linear layer gets an adapter, by its name.
   /// - Returns: The adapters in the order of execution.
-  /// - Precondition: The embedding is not selected.
   package func addAdapters(
     rank: Int,
     alpha: Double,
@@ -48,7 +48,7 @@ extension LanguageModel {
     precision: ProductPrecision = .float32,
     _ isSelected: (String) -> Bool
   ) -> [LowRankAdapter] {
-    (linears + (untiedHead.map { [$0] } ?? [])).filter { isSelected($0.name) }.map { linear in
+    linears.filter { isSelected($0.name) }.map { linear in
       let adapter = LowRankAdapter(
         name: linear.name,
         outputs: linear.rows,
@@ -69,7 +69,7 @@ extension LanguageModel {
   /// - Parameter dtype: The type of the changed weights; that of the weight before if nil, or
   ///   float32 if it was quantized.
   package func mergeAdapters(as dtype: DType? = nil) {
-    for linear in linears + (untiedHead.map { [$0] } ?? []) {
+    for linear in linears {
       guard let adapter = linear.adapter else { continue }
       linear.adapter = nil
       let merged = adapter.merged(into: linear.weight.dense)
@@ -90,7 +90,7 @@ extension LanguageModel {
 
   /// Changes what adapters drop, for the next step; nil for nothing.
   package func setDropoutSeed(_ seed: UInt64?) {
-    for linear in linears + (untiedHead.map { [$0] } ?? []) {
+    for linear in linears {
       linear.adapter?.dropoutSeed = seed.map { $0 ^ Self.hash(linear.name) }
     }
   }

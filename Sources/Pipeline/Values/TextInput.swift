@@ -17,7 +17,7 @@ public enum TextInput: RecipeValue, Hashable {
 
   /// “a text file's path, or a built-in text”.
   public static var typeName: String {
-    "a text file's path, `builtin:calibration`, `builtin:evaluation` or `builtin:stories:N`"
+    "a text file's path, or a built-in text such as `builtin:evaluation`"
   }
 
   /// Reads a name of a built-in text, or a path.
