@@ -6,8 +6,6 @@ public struct TrainingError: Error, Sendable, Hashable, CustomStringConvertible 
     case notFinite
     /// The options contradict each other or fit no parameter.
     case invalidOptions
-    /// A batch has nothing to learn from.
-    case unusableBatch
     /// A saved state belongs to a training with other options, data or parameters.
     case stateOfAnother
     /// A saved state is incomplete or not what was written.

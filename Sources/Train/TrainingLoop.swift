@@ -77,7 +77,7 @@ public struct TrainingLoop<Batch> {
   /// - Returns: How it ended.
   /// - Throws: What the closures throw, or ``TrainingError``: `notFinite` naming step and part if a
   ///   loss or gradient is not finite, the saved state staying as it is; `stateOfAnother`,
-  ///   `damagedState`, `unwritable`, `invalidOptions` or `unusableBatch`.
+  ///   `damagedState`, `unwritable` or `invalidOptions`.
   public func run(
     folder: URL? = nil,
     fingerprint: [String: String] = [:]

@@ -18,16 +18,10 @@ extension TrainingRun {
     let tokenCount = parts.reduce(0) { $0 + $1.tokenCount }
     // The mean over no tokens is not a number and would spoil the sum even with weight 0.
     let used = parts.filter { $0.tokenCount > 0 }
-    guard let first = used.first else {
-      throw TrainingError(
-        .unusableBatch,
-        "no token of the step counts in the loss",
-        at: "step \(step)",
-        remedy: "use longer batches, or check what the loss leaves out"
-      )
-    }
     let rate = loop.options.schedule.rate(at: step)
     var taken = TakenStep(loss: 0, rate: rate, gradientNorm: 0, tokenCount: tokenCount)
+    // A step in which nothing counts changes nothing.
+    guard let first = used.first else { return taken }
     if used.count == 1 && loop.options.clipNorm == nil {
       let loss = { try self.checkedLoss(first.batch, step, first.number) }
       (taken.loss, taken.gradientNorm) = try updateWhileWalking(step, rate, loss)
@@ -39,7 +33,7 @@ extension TrainingRun {
       let value = try differentiate(loop.parameters, addingTo: &gradients, weight: weight) {
         try checkedLoss(part.batch, step, part.number)
       }
-      taken.loss += weight * value.number
+      taken.loss += weight * value.scalar
     }
     taken.gradientNorm = try update(step, rate, &gradients)
     return taken
@@ -62,7 +56,7 @@ extension TrainingRun {
       }
     )
     try check(norm, step)
-    return (value.number, norm.value(loop.parameters))
+    return (value.scalar, norm.value(loop.parameters))
   }
 
   /// Changes all parameters by gradients that are clipped together.
@@ -90,7 +84,8 @@ extension TrainingRun {
   /// Computes the loss of a part and stops before its gradient is computed if it is not finite.
   private func checkedLoss(_ batch: Batch, _ step: Int, _ part: Int) throws -> Tensor {
     let loss = try loop.loss(batch)
-    let number = loss.number
+    require(loss.count == 1, "training: the loss is \(loss.shape), not one number")
+    let number = loss.scalar
     guard number.isFinite else {
       throw notFinite("the loss is \(number)", at: "step \(step), part \(part + 1)")
     }
@@ -114,13 +109,5 @@ extension TrainingRun {
       remedy: "use a lower learning rate or more warm-up steps, \(clipping)or compute in float32; "
         + "the last saved state is kept"
     )
-  }
-}
-
-extension Tensor {
-  /// The one number of a loss.
-  fileprivate var number: Double {
-    require(count == 1, "training: the loss is \(shape), not one number")
-    return detached.converted(to: .float64).elements(as: Double.self)[0]
   }
 }

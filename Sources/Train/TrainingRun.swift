@@ -73,7 +73,7 @@ final class TrainingRun<Batch> {
       try metrics?.append(
         step: counters.step,
         [
-          "loss": step.loss, "rate": step.rate, "gradient_norm": step.gradientNorm,
+          "loss": step.tokenCount > 0 ? step.loss : nil, "rate": step.rate, "gradient_norm": step.gradientNorm,
           "tokens": Double(step.tokenCount), "validation_loss": validation,
         ],
         timing: [
@@ -91,7 +91,7 @@ final class TrainingRun<Batch> {
           step: counters.step,
           steps: steps,
           loss: step.loss,
-          smoothedLoss: counters.smoothedLoss / counters.smoothedWeight,
+          smoothedLoss: counters.smoothedLoss / max(counters.smoothedWeight, 0.05),
           rate: step.rate,
           gradientNorm: step.gradientNorm,
           validationLoss: validation,
@@ -108,6 +108,7 @@ final class TrainingRun<Batch> {
   private func count(_ step: TakenStep) {
     counters.step += 1
     counters.tokenCount += step.tokenCount
+    guard step.tokenCount > 0 else { return }
     counters.lastLoss = step.loss
     counters.smoothedLoss = 0.95 * counters.smoothedLoss + 0.05 * step.loss
     counters.smoothedWeight = 0.95 * counters.smoothedWeight + 0.05

@@ -13,8 +13,8 @@ public struct BatchSettings: OptionGroup {
   public var separator: String?
   /// Whether broken lines are skipped.
   public var skipBroken = false
-  /// Whether only answers count.
-  public var answersOnly = true
+  /// Which parts of conversations count.
+  public var answers = AnswerChoice.all
   /// How documents are put into rows.
   public var packing: Packing?
   /// What becomes of documents that do not fit.
@@ -39,8 +39,8 @@ public struct BatchSettings: OptionGroup {
       .field(
         "weights",
         \.weights,
-        "The shares of the data sets in the batches, in their order; those of their "
-          + "tokens if not given."
+        "The shares of the data sets in the batches, in their order; if not given, each "
+          + "is gone through once in an epoch."
       ),
       .field("form", \.form, "What the records of the data are."),
       .field("text_field", \.textField, "The field of a JSON record that holds its text."),
@@ -57,9 +57,9 @@ public struct BatchSettings: OptionGroup {
           + "the run."
       ),
       .field(
-        "answers_only",
-        \.answersOnly,
-        "Whether in conversations only the answers count in the loss."
+        "answers",
+        \.answers,
+        "Which answers of a conversation count in the loss."
       ),
       .field(
         "packing",
@@ -119,6 +119,20 @@ public struct BatchSettings: OptionGroup {
       separator: separator.map { $0 == "blank_lines" ? .blankLines : .text($0) } ?? .none,
       skipBroken: skipBroken
     )
+  }
+}
+
+/// Which parts of a conversation count in the loss.
+public enum AnswerChoice: String, RecipeChoice {
+  case all, last, none
+
+  /// What the choice means.
+  public var summary: String {
+    switch self {
+    case .all: "every answer of the assistant"
+    case .last: "the last answer, for templates that write earlier turns in another form"
+    case .none: "everything counts, questions too"
+    }
   }
 }
 

@@ -45,7 +45,7 @@ public struct TrainOptions: StageOptions {
       .field(
         "epochs",
         \.epochs,
-        in: .above(0.0),
+        in: .above(0.0, through: 1e6),
         "How often the data is gone through; ignored if `steps` is given."
       ),
       .field("steps", \.steps, in: 1..., "How often the parameters are changed."),
@@ -61,7 +61,7 @@ public struct TrainOptions: StageOptions {
       .field(
         "save_minutes",
         \.saveMinutes,
-        in: .above(0.0),
+        in: .above(0.0, through: 1e6),
         "Minutes from one saved state to the next; an interrupted run goes on from the last."
       ),
       .field("type", \.type, "The type in which trained weights are stored."),
@@ -84,7 +84,7 @@ public struct TrainOptions: StageOptions {
         problems.append(
           StageProblem("more warm-up steps than the \(steps) steps", option: "warmup_steps")
         )
-      } else if rule.schedule == .stable, rule.warmupSteps + rule.decaySteps(of: steps) > steps {
+      } else if rule.schedule == .stable, rule.decaySteps(of: steps) > steps - rule.warmupSteps {
         problems.append(
           StageProblem("warm-up and decay do not fit into \(steps) steps", option: "decay_steps")
         )

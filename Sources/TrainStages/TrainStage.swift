@@ -53,7 +53,7 @@ public struct TrainStage: Stage {
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     do {
-      _ = try RecordEncoders(model, answersOnly: options.batches.answersOnly)
+      _ = try RecordEncoders(model, options.batches)
       return []
     } catch {
       return [StageProblem("the model's tokenizer or chat template cannot be used: \(error)")]

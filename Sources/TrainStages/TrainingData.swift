@@ -7,9 +7,11 @@ internal import Tokenizers
 
 /// What a training learns from, and what it is measured on, as tokens.
 struct TrainingData {
-  let stream: BatchStream
+  private let place: StreamPlace
   /// Rows to measure on, cut to the tokens asked for; empty for no validation.
   let validation: [TokenBatch]
+  /// What became of the documents of each data set.
+  let counts: [PackingCounts]
   /// What was read of each data set.
   let summaries: [(name: String, summary: TokenStore.Summary)]
   /// Rows in all epochs asked for, if the number of steps follows from them.
@@ -18,7 +20,7 @@ struct TrainingData {
   let fingerprint: String
 
   init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) throws {
-    let encoder = try RecordEncoders(model, answersOnly: options.batches.answersOnly)
+    let encoder = try RecordEncoders(model, options.batches)
     let cache = context.stateFolder.appending(path: "tokens")
     let settings = options.batches
     func store(_ input: DataInput) throws -> TokenStore {
@@ -29,7 +31,7 @@ struct TrainingData {
       try Self.requireInVocabulary(store, model)
       return store
     }
-    func source(_ slice: TokenSlice, weight: Double = 1) -> BatchSource {
+    func source(_ slice: TokenSlice, weight: Double? = nil) -> BatchSource {
       let isText = slice.store.summary.records.conversations == 0
       return BatchSource(
         slice,
@@ -55,7 +57,7 @@ struct TrainingData {
     }
     let weights = settings.weights
     let sources = training.enumerated().map { index, slice in
-      source(slice, weight: weights.isEmpty ? Double(slice.tokens.count) : weights[index])
+      source(slice, weight: weights.isEmpty ? nil : weights[index])
     }
     var rows = BatchOptions(
       length: settings.length,
@@ -63,23 +65,25 @@ struct TrainingData {
       separatesDocuments: settings.separatesDocuments,
       shuffles: settings.shuffles,
       seed: context.seed,
-      paddingToken: model.configuration.endOfText.first ?? 0
+      paddingToken: model.configuration.endOfText.first { $0 < model.configuration.vocabularySize }
+        ?? 0
     )
-    stream = try BatchStream(sources, options: rows)
+    let stream = try BatchStream(sources, options: rows)
+    place = StreamPlace(stream)
+    counts = stream.counts
     rowsPerEpoch = stream.counts.reduce(0) { $0 + $1.rows }
     rows.shuffles = false
     validation = try Self.rows(held.map { source($0) }, rows, options)
-    fingerprint = stream.state.order
+    fingerprint = ([stream.state.order] + held.map { "\($0.store.key) \($0.tokens)" }).joined(
+      separator: " "
+    )
   }
 
   /// The batch of a step and part: the same one whenever it is asked.
   func batch(step: Int, part: Int, _ settings: BatchSettings) throws -> TokenBatch {
     let rows = settings.batch / settings.accumulation
-    var stream = stream
-    var place = stream.state
-    place.rows = (step - 1) * settings.batch + part * rows
-    try stream.restore(place)
-    guard let batch = stream.next(rows: rows) else {
+    let first = (step - 1) * settings.batch + part * rows
+    guard let batch = try place.batch(rows: rows, from: first) else {
       throw DatasetError(
         .tooShort,
         "the data ends before step \(step)",
@@ -125,11 +129,28 @@ struct TrainingData {
   }
 }
 
+/// A stream at the place where it was read last: batches are mostly asked for in order, and
+/// going to another place takes longer.
+private final class StreamPlace {
+  private var stream: BatchStream
+
+  init(_ stream: BatchStream) { self.stream = stream }
+
+  func batch(rows: Int, from first: Int) throws(DatasetError) -> TokenBatch? {
+    var state = stream.state
+    if state.rows != first {
+      state.rows = first
+      try stream.restore(state)
+    }
+    return stream.next(rows: rows)
+  }
+}
+
 /// How records become tokens with a model's tokenizer and chat template.
 struct RecordEncoders {
   let both: any RecordEncoder
 
-  init(_ model: LanguageModel, answersOnly: Bool) throws {
+  init(_ model: LanguageModel, _ settings: BatchSettings) throws {
     let tokenizer = try model.tokenizer()
     let identity = try Self.identity(of: model)
     let text = TextEncoder(
@@ -141,10 +162,10 @@ struct RecordEncoders {
       both = text
       return
     }
-    let chat = try ChatRenderer(template, model.companions)
+    let chat = try ChatRenderer(template, model.companions, settings.answers)
     let conversation = ConversationEncoder(
       identity: "\(identity) \(chat.identity)",
-      answersOnly: answersOnly,
+      answersOnly: settings.answers != .none,
       render: { try chat.segments($0) },
       tokenize: { try chat.sample($0, tokenizer) }
     )

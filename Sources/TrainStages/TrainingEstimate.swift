@@ -104,8 +104,13 @@ struct TrainingEstimate {
       case .feedForward: model.layerCount * (residual + attention) + gate
       case .blocks: model.layerCount * model.hiddenSize + block
       }
-    let logits = min(32 << 20, 4 * tokens * model.vocabularySize)
-    return 4 * tokens * (kept + 3 * model.feedForwardSize) + logits
+    let logits = min(64 << 20, 4 * tokens * model.vocabularySize)
+    // The head's gradient is computed with the loss, beside the sum of earlier parts.
+    let isHeadTrained = trained.contains { $0.name == "model.embed_tokens" || $0.name == "lm_head" }
+    let head =
+      isHeadTrained && options.lora == nil && options.batches.accumulation > 1
+      ? 4 * model.vocabularySize * model.hiddenSize : 0
+    return 4 * tokens * (kept + 3 * model.feedForwardSize + model.hiddenSize) + logits + head
   }
 
   private var seconds: Double? {

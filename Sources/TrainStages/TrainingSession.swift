@@ -5,6 +5,12 @@ internal import Pipeline
 internal import Tensor
 internal import Train
 
+/// A batch with what decides which inputs of adapters are dropped.
+private struct SeededBatch {
+  let batch: TokenBatch
+  let dropoutSeed: UInt64
+}
+
 /// One run of the stage.
 struct TrainingSession {
   let options: TrainOptions
@@ -33,6 +39,7 @@ struct TrainingSession {
     if !adapters.isEmpty { try save(adapters) }
     model.mergeAdapters(as: options.type.dtype)
     model.freeze(as: options.type.dtype)
+    TensorMemory.trim()
     return report(result, data, parameters, steps: steps)
   }
 
@@ -67,7 +74,7 @@ struct TrainingSession {
     _ data: TrainingData,
     _ parameters: [Parameter],
     steps: Int
-  ) -> TrainingLoop<TokenBatch> {
+  ) -> TrainingLoop<SeededBatch> {
     var settings = TrainingOptions(schedule: options.rule.schedule(steps: steps))
     settings.partsPerStep = options.batches.accumulation
     settings.clipNorm = options.rule.clipNorm
@@ -81,11 +88,16 @@ struct TrainingSession {
       optimizer: options.rule.makeOptimizer,
       options: settings,
       batch: { step, part in
-        model.setDropoutSeed(context.seed &+ UInt64(step) &* 0x9E37_79B9 &+ UInt64(part))
-        return try data.batch(step: step, part: part, options.batches)
+        SeededBatch(
+          batch: try data.batch(step: step, part: part, options.batches),
+          dropoutSeed: context.seed &+ UInt64(step) &* 0x9E37_79B9 &+ UInt64(part)
+        )
       },
-      tokenCount: \.countedTargets,
-      loss: { loss($0) },
+      tokenCount: \.batch.countedTargets,
+      loss: { part in
+        model.setDropoutSeed(part.dropoutSeed)
+        return loss(part.batch)
+      },
       validationLoss: data.validation.isEmpty ? nil : { validationLoss(data.validation) },
       onProgress: report
     )
@@ -153,7 +165,7 @@ struct TrainingSession {
       let first = summary.records.firstBroken.map { ", first: \($0)" } ?? ""
       report.warnings.append("\(summary.records.broken) broken lines of \(name) were skipped\(first)")
     }
-    for (counts, (name, _)) in zip(data.stream.counts, data.summaries) {
+    for (counts, (name, _)) in zip(data.counts, data.summaries) {
       if counts.dropped > 0 {
         report.warnings.append("\(counts.dropped) documents of \(name) are too long and left out")
       }

@@ -63,8 +63,9 @@ public struct BatchSource: Sendable {
   public var slice: TokenSlice
   /// How they are put into rows.
   public var packing: Packing
-  /// The share of rows, above 0, in relation to the other sources' weights.
-  public var weight: Double
+  /// The share of rows, above 0, in relation to the other sources' weights; nil for the number of
+  /// its rows, so that sources without weights are gone through equally often.
+  public var weight: Double?
   /// How many times the source is read before it is left out; nil for no end.
   public var epochs: Int?
 
@@ -72,7 +73,7 @@ public struct BatchSource: Sendable {
   public init(
     _ slice: TokenSlice,
     packing: Packing = .packed,
-    weight: Double = 1,
+    weight: Double? = nil,
     epochs: Int? = nil
   ) {
     (self.slice, self.packing) = (slice, packing)

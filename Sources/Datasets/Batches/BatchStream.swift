@@ -35,6 +35,7 @@ public struct BatchStream: Sendable {
   private let sources: [BatchSource]
   private let options: BatchOptions
   private let order: String
+  private let weights: [Double]
   private var plans: [RowPlan]
   private var positions: [Position]
   private var rows = 0
@@ -56,6 +57,7 @@ public struct BatchStream: Sendable {
       plans.append(try RowPlan(source, options: options, seed: random.next()))
     }
     self.plans = plans
+    weights = zip(sources, plans).map { $0.weight ?? Double($1.counts.rows) }
     positions = sources.map { _ in Position() }
     order = Self.hash(sources, options)
   }
@@ -74,8 +76,9 @@ public struct BatchStream: Sendable {
     }
     for source in sources where problem == nil {
       place = source.slice.store.name
-      if !(source.weight > 0 && source.weight.isFinite) {
-        problem = "the weight \(source.weight) is not above 0"
+      let weight = source.weight ?? 1
+      if !(weight > 0 && weight.isFinite) {
+        problem = "the weight \(weight) is not above 0"
       } else if let epochs = source.epochs, epochs < 1 {
         problem = "\(epochs) epochs are less than one"
       }
@@ -86,7 +89,7 @@ public struct BatchStream: Sendable {
 
   private static func hash(_ sources: [BatchSource], _ options: BatchOptions) -> String {
     let parts = sources.map {
-      "\($0.slice.store.key) \($0.slice.tokens) \($0.packing.rawValue) \($0.weight.bitPattern) "
+      "\($0.slice.store.key) \($0.slice.tokens) \($0.packing.rawValue) \($0.weight?.bitPattern ?? 0) "
         + "\($0.epochs ?? 0)"
     }
     let text = """
@@ -138,10 +141,10 @@ public struct BatchStream: Sendable {
       sources[index].epochs.map { positions[index].epoch < $0 } ?? true
     }
     guard !active.isEmpty else { return nil }
-    let sum = active.reduce(0) { $0 + sources[$1].weight }
+    let sum = active.reduce(0) { $0 + weights[$1] }
     var best = active[0]
     for index in active {
-      positions[index].balance += sources[index].weight / sum
+      positions[index].balance += weights[index] / sum
       if positions[index].balance > positions[best].balance { best = index }
     }
     positions[best].balance -= 1

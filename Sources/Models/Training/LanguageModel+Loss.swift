@@ -28,7 +28,6 @@ extension LanguageModel {
     )
     var options = HeadLossOptions()
     options.precision = head.precision
-    options.chunkByteCount = 32 << 20
     return hidden.headCrossEntropy(head: head.headMatrix, targets: targets, options: options).value
   }
 }

@@ -121,13 +121,17 @@ public struct RecipeOverride: Sendable {
   ) -> (index: Int, used: Int)? {
     guard let key = rest.first else { return nil }
     if let index = Int(key) { return items.indices.contains(index) ? (index, 1) : nil }
-    guard isStageList(rest), rest.count >= 2 else { return nil }
-    let kind = rest.prefix(2).joined(separator: ".")
-    let found = items.indices.filter { index in
-      if case .map(let entries) = items[index].content { return entries.first?.key == kind }
-      return items[index].scalar == kind
+    guard isStageList(rest) else { return nil }
+    // Kinds have two words, such as `export.gguf`, or one, such as `train`.
+    for count in [2, 1] where rest.count >= count {
+      let kind = rest.prefix(count).joined(separator: ".")
+      let found = items.indices.filter { index in
+        if case .map(let entries) = items[index].content { return entries.first?.key == kind }
+        return items[index].scalar == kind
+      }
+      if found.count == 1 { return (found[0], count) }
     }
-    return found.count == 1 ? (found[0], 2) : nil
+    return nil
   }
 
   // Groups for the keys of a path that lead to nothing yet, around the value.

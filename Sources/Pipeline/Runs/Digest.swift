@@ -49,7 +49,14 @@ enum Digest {
   }
 
   /// The digest of a file or folder that an option names; empty if it is not there.
-  static func of(input url: URL) -> String { (try? of(model: url)) ?? "" }
+  ///
+  /// Of a model's folder as ``of(model:)``; of any other every file counts, in folders inside it
+  /// too, since a stage may read data from it.
+  static func of(input url: URL) -> String {
+    let isModel =
+      !FileTree.isFolder(url) || FileTree.exists(url.appending(path: "config.json"))
+    return (try? isModel ? of(model: url) : of(contents: url)) ?? ""
+  }
 
   private static func hash(file: URL) throws -> SHA256.Digest {
     let handle = try FileHandle(forReadingFrom: file)

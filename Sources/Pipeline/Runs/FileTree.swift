@@ -27,12 +27,15 @@ package enum FileTree {
     ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
   }
 
-  /// The paths of all files in a folder, relative to it and sorted; links to files count.
+  /// The paths of all files in a folder, relative to it and sorted; links to files count, links to
+  /// folders do not.
   static func files(in folder: URL) throws -> [String] {
     var found: [String] = []
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
       let url = folder.appending(path: name)
+      let isLink = (try? url.resourceValues(forKeys: [.isSymbolicLinkKey]))?.isSymbolicLink
       if isFolder(url) {
+        guard isLink != true else { continue }
         found += try files(in: url).map { "\(name)/\($0)" }
       } else {
         found.append(name)

@@ -40,8 +40,11 @@ struct RunSession {
     var creation: StageRecord?
     switch recipe.model {
     case .existing(let path):
-      try ModelCreation.remove(from: directory, log: log)
       model = try path.load(file.paths)
+      // A new model that an earlier recipe made may be the one that this recipe starts from.
+      if !model.companions.origin.path.hasPrefix(directory.url.path) {
+        try ModelCreation.remove(from: directory, log: log)
+      }
       source = path.text
     case .new(let new):
       creation = try ModelCreation(

@@ -31,7 +31,9 @@ struct BackwardWalk {
       if let gradient = node.gradient.take() {
         OperationClock.measure(node.operation) { node.propagate(gradient) }
       }
-      for case .some(let parent) in node.parents {
+      // Uses from inside a recomputed region are not counted by the outer walk, where the region
+      // as a whole is one use.
+      for case .some(let parent) in node.parents where parent.number >= firstNumber {
         parent.pendingUses -= 1
         // Handed out at once, not when the walk reaches it: leaves are the oldest nodes.
         if parent.pendingUses == 0 && parent.parameter != nil { deliver(parent) }

@@ -10,9 +10,6 @@ extension Tensor {
   ///   - bias: What is added to each output, `[N]`, of the dtype of `self`.
   ///   - precision: How the factors of all three products are rounded if they are `float32`;
   ///     `float64` is multiplied as it is.
-  ///   - inputAgain: Makes the elements of `self` again, without recording. If given, they are not
-  ///     kept for the gradient of W but made again, which saves memory where they follow by one
-  ///     pass from something that is kept anyway, such as a normalization's input.
   /// - Returns: `[..., N]` for `[..., K]`.
   /// - Precondition: The last axis of `self` is `K`, of `float32` or `float64`.
   /// - Complexity: `2·M·N·K` operations, backward at most twice as many. The bias's gradient is
@@ -20,8 +17,26 @@ extension Tensor {
   public func linear(
     weight: Tensor,
     bias: Tensor? = nil,
+    precision: ProductPrecision = .float32
+  ) -> Tensor {
+    linear(weight: weight, bias: bias, precision: precision, inputAgain: nil)
+  }
+
+  /// Returns the output of a linear layer whose input need not be kept for the gradient of W.
+  ///
+  /// - Parameters:
+  ///   - weight: `[N, K]`, of the dtype of `self`.
+  ///   - bias: What is added to each output, `[N]`, of the dtype of `self`.
+  ///   - precision: How factors are rounded.
+  ///   - inputAgain: Makes the elements of `self` again, without recording; a way that is cheaper
+  ///     than keeping them, such as a normalization of something that is kept anyway. Nil to keep
+  ///     them.
+  /// - Returns: `[..., N]` for `[..., K]`.
+  package func linear(
+    weight: Tensor,
+    bias: Tensor? = nil,
     precision: ProductPrecision = .float32,
-    inputAgain: (() -> Tensor)? = nil
+    inputAgain: (() -> Tensor)?
   ) -> Tensor {
     requireReal("linear")
     require(
