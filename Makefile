@@ -10,15 +10,22 @@ FLAGS := -Xcc -O3 --explicit-target-dependency-import-check error
 MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
 LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Evaluate TrainStages Quantize Export Reports
 
-.PHONY: help demo test check setup build release fetch test-release lint format docs describe \
+.PHONY: help demo demo-smollm2 stories test check setup build release fetch test-release lint format docs describe \
   recipes interop golden bench size clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: release fetch ## Compress SmolLM2-135M by recipes/demo.yaml and show the report
+demo: release ## Tune and quantize the model that comes along by recipes/demo.yaml, offline
 	@echo "== Running recipes/demo.yaml"
 	.build/release/slm-compress run recipes/demo.yaml
+
+demo-smollm2: release fetch ## Compress SmolLM2-135M by recipes/demo-smollm2.yaml
+	@echo "== Running recipes/demo-smollm2.yaml"
+	.build/release/slm-compress run recipes/demo-smollm2.yaml
+
+stories: release ## Train the model that comes along anew by recipes/stories-2m.yaml (13 minutes)
+	.build/release/slm-compress run recipes/stories-2m.yaml
 
 test: setup ## Build with checks on and run every test
 	@echo "== Building and testing (a few minutes the first time)"

@@ -17,7 +17,7 @@ import time
 
 # What tells of one run and not of its result: times, dates, logs.
 OWN = {"log.txt", "report.json", "report.md", "report.html", "report.xml", "environment.json",
-       "done.json", "measurement.json", "run.lock"}
+       "done.json", "measurement.json", "run.lock", "timing.jsonl"}
 
 
 def digests(folder):

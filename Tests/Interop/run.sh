@@ -45,7 +45,7 @@ for type in q8_0 q4_0 q4_1 q5_0 q5_1; do
 done
 
 step "A recipe's exports: logits in transformers, perplexity in llama.cpp"
-$command run recipes/demo.yaml --output $work/demo --quiet
+$command run recipes/demo-smollm2.yaml --output $work/demo --quiet
 $python Tests/Interop/quantized_logits.py $command $work/demo/smollm2-135m-int8 $work/demo/smollm2-135m-int4
 $python Tests/Interop/llama_perplexity.py $command "$text" \
   $work/f32.gguf $work/demo/smollm2-135m-q8_0.gguf $work/demo/smollm2-135m-q4_0.gguf
@@ -55,5 +55,16 @@ $python Tests/Interop/perplexity_parity.py $command $model "$text" --tokens 4096
 
 step "A recipe killed at random moments"
 $python Tests/Interop/kill_and_resume.py $command recipes/demo.yaml $work/killed
+
+step "A training killed at random moments"
+$python Tests/Interop/kill_and_resume.py $command Tests/Interop/training-killed.yaml $work/training-killed
+
+step "Fine-tuning, step by step beside torch"
+$command convert $model $work/bfloat16 --type bfloat16 --overwrite > /dev/null
+$python Tests/Interop/finetune_parity.py $command $work/bfloat16 "$text" $work/finetune --steps 20
+
+step "Adapters in PEFT"
+$command run recipes/demo.yaml --output $work/adapters --set stages.6.type=float32 --quiet
+$python Tests/Interop/adapter_parity.py recipes/models/stories-2m $work/adapters/07-train
 
 step "Everything agrees"
