@@ -24,7 +24,7 @@ demo-smollm2: release fetch ## Compress SmolLM2-135M by recipes/demo-smollm2.yam
 	@echo "== Running recipes/demo-smollm2.yaml"
 	.build/release/slm-compress run recipes/demo-smollm2.yaml
 
-stories: release ## Train the model that comes along anew by recipes/stories-2m.yaml (13 minutes)
+stories: release ## Train the model that comes along anew by recipes/stories-2m.yaml (about 15 minutes)
 	.build/release/slm-compress run recipes/stories-2m.yaml
 
 test: setup ## Build with checks on and run every test

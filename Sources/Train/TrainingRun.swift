@@ -73,7 +73,8 @@ final class TrainingRun<Batch> {
       try metrics?.append(
         step: counters.step,
         [
-          "loss": step.tokenCount > 0 ? step.loss : nil, "rate": step.rate, "gradient_norm": step.gradientNorm,
+          "loss": step.tokenCount > 0 ? step.loss : nil, "rate": step.rate,
+          "gradient_norm": step.gradientNorm,
           "tokens": Double(step.tokenCount), "validation_loss": validation,
         ],
         timing: [

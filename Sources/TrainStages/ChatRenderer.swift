@@ -25,7 +25,8 @@ struct ChatRenderer: Sendable {
     for (name, text) in try companions.specialTokens() { variables[name] = .string(text) }
     self.variables = variables
     let digest = SHA256.hash(data: Data(source.utf8))
-    identity = digest.prefix(8).map { String($0, radix: 16) }.joined(separator: "-") + answers.rawValue
+    identity =
+      digest.prefix(8).map { String($0, radix: 16) }.joined(separator: "-") + answers.rawValue
   }
 
   /// The parts of a conversation as the model is to see it, and whether each is an answer.

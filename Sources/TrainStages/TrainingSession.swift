@@ -150,7 +150,9 @@ struct TrainingSession {
     report.metrics["trained_tokens"] = Double(result.tokenCount)
     report.metrics["trained_parameters"] = Double(parameters.reduce(0) { $0 + $1.count })
     report.metrics["training_loss"] = result.lastLoss
-    if let first = result.validations.first { report.metrics["validation_loss_before"] = first.loss }
+    if let first = result.validations.first {
+      report.metrics["validation_loss_before"] = first.loss
+    }
     if let last = result.restored ?? result.validations.last {
       report.metrics["validation_loss"] = last.loss
       report.metrics["validation_step"] = Double(last.step)
@@ -163,7 +165,9 @@ struct TrainingSession {
     }
     for (name, summary) in data.summaries where summary.records.broken > 0 {
       let first = summary.records.firstBroken.map { ", first: \($0)" } ?? ""
-      report.warnings.append("\(summary.records.broken) broken lines of \(name) were skipped\(first)")
+      report.warnings.append(
+        "\(summary.records.broken) broken lines of \(name) were skipped\(first)"
+      )
     }
     for (counts, (name, _)) in zip(data.counts, data.summaries) {
       if counts.dropped > 0 {

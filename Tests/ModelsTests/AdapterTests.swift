@@ -8,7 +8,9 @@ import Testing
 struct AdapterTests {
   private static let tokens: [Int32] = (0..<40).map { Int32($0 * 37 % 260) }
 
-  private static func logits(_ model: LanguageModel) -> Tensor { model.logits(model.hidden([tokens])) }
+  private static func logits(_ model: LanguageModel) -> Tensor {
+    model.logits(model.hidden([tokens]))
+  }
 
   /// A model whose attention has adapters that do something.
   private static func adapted(

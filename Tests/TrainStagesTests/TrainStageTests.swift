@@ -166,7 +166,11 @@ struct TrainStageTests {
     let options = Self.options { $0.data = [DataInput("data.jsonl")] }
     let error = #expect(throws: (any Error).self) { try Self.run(options, in: tiny) }
     #expect("\(try #require(error))".contains("data.jsonl:2"))
-    let short = Self.options { $0.batches.skipBroken = true; $0.data = options.data; $0.steps = 1 }
+    let short = Self.options {
+      $0.batches.skipBroken = true
+      $0.data = options.data
+      $0.steps = 1
+    }
     let report = try Self.run(short, in: tiny, folder: "again").report
     #expect(report.warnings.contains { $0.contains("1 broken line") })
   }

@@ -96,7 +96,9 @@ extension LanguageModel {
   }
 
   /// The sections in the order of the parts: what comes before the blocks first.
-  private var trainedSections: [ModelSection] { [sections.last].compactMap(\.self) + sections.dropLast() }
+  private var trainedSections: [ModelSection] {
+    [sections.last].compactMap(\.self) + sections.dropLast()
+  }
 
   /// A hash of a name that is the same on every machine: FNV-1a.
   private static func hash(_ name: String) -> UInt64 {

@@ -70,12 +70,29 @@ public struct TokenizerTraining: OptionGroup {
     trainOn.isEmpty ? [StageProblem("train_on must name a text", option: "train_on")] : []
   }
 
+  /// The text of stories as it is read as a whole, but for what is beyond some bytes: there may be
+  /// more than memory holds.
+  private static func text(of selection: StorySelection, byteCount: Int) -> String {
+    var text = selection.story(0)
+    var index = 1
+    while index < selection.count && text.utf8.count <= byteCount {
+      text += "\n\n" + selection.story(index)
+      index += 1
+    }
+    return text + "\n"
+  }
+
   /// Reads as much of the texts as is used.
   func texts(_ paths: RecipePaths) throws(DatasetError) -> [String] {
     var texts: [String] = []
     var rest = bytes.byteCount
     for input in trainOn where rest > 0 {
-      let text = try input.source(paths).read()
+      let text: String
+      if case .stories(let selection) = input {
+        text = Self.text(of: selection, byteCount: rest)
+      } else {
+        text = try input.source(paths).read()
+      }
       guard text.utf8.count > rest else {
         texts.append(text)
         rest -= text.utf8.count

@@ -47,16 +47,20 @@ extension Tensor {
     _ inputs: [Tensor],
     _ pullback: @escaping (_ gradient: Tensor, _ needs: [Bool]) -> [Tensor?]
   ) -> Tensor {
-    recorded(operation, inputs, accumulating: { gradient, slots in
-      let gradients = pullback(gradient, slots.needs)
-      require(
-        gradients.count == slots.nodes.count,
-        "\(operation): \(gradients.count) gradients for \(slots.nodes.count) inputs"
-      )
-      for (index, gradient) in gradients.enumerated() {
-        if let gradient { slots.add(gradient, to: index) }
+    recorded(
+      operation,
+      inputs,
+      accumulating: { gradient, slots in
+        let gradients = pullback(gradient, slots.needs)
+        require(
+          gradients.count == slots.nodes.count,
+          "\(operation): \(gradients.count) gradients for \(slots.nodes.count) inputs"
+        )
+        for (index, gradient) in gradients.enumerated() {
+          if let gradient { slots.add(gradient, to: index) }
+        }
       }
-    })
+    )
   }
 
   /// Attaches a backward rule that adds to the gradients of the inputs where they are summed.
