@@ -82,7 +82,9 @@ final class GradientNode: @unchecked Sendable {
 public struct GradientSlots {
   let nodes: [GradientNode?]
 
-  /// Whether an input's gradient is wanted. Work for one that is not can be left out.
+  /// Whether an input's gradient is wanted.
+  ///
+  /// Work for one that is not can be left out.
   public func isNeeded(_ index: Int) -> Bool { nodes[index] != nil }
 
   /// Which inputs' gradients are wanted.

@@ -41,6 +41,7 @@ extension Tensor {
   ///   - pullback: Given the gradient of the output and which inputs need one, returns the inputs'
   ///     gradients, of their shapes. It must mention `detached` values only; what it captures
   ///     stays in memory until the backward pass has come past.
+  /// - Returns: `self`, with the rule attached if it is needed.
   /// - Precondition: `self` was made from `detached` inputs.
   public func recorded(
     _ operation: StaticString,
@@ -69,6 +70,7 @@ extension Tensor {
   ///   - operation: The operation's name, for traces and time reports.
   ///   - inputs: The differentiable inputs, numbered as in the slots.
   ///   - accumulate: Given the gradient of the output, adds to the gradients of the inputs.
+  /// - Returns: `self`, with the rule attached if it is needed.
   public func recorded(
     _ operation: StaticString,
     _ inputs: [Tensor],
