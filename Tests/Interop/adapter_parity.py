@@ -15,10 +15,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 base, stage = sys.argv[1], pathlib.Path(sys.argv[2])
-tokens = [(i * 7919) % 4000 + 3 for i in range(48)]
-ids = torch.tensor([tokens])
 with torch.inference_mode():
     plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    ids = torch.tensor([[(i * 7919) % (plain.config.vocab_size - 3) + 3 for i in range(48)]])
     unchanged = plain(ids).logits
     adapted = PeftModel.from_pretrained(plain, stage / "adapter")(ids).logits
     merged = AutoModelForCausalLM.from_pretrained(stage / "checkpoint", dtype=torch.float32)(ids).logits
