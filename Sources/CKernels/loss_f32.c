@@ -1,4 +1,5 @@
 #include "exponential.h"
+#include "logits.h"
 #include "loss.h"
 #include "multiversion.h"
 
@@ -14,26 +15,6 @@ struct row_sums {
   double own_part, reference_part;  // of Jensen and Shannon's: KL(q, m) and KL(p, m)
 };
 
-SLM_MULTIVERSION static float largest_of(const float *x, int64_t count) {
-  slm_v16 largest = (slm_v16){} - INFINITY;
-  int64_t k = 0;
-  for (; k + 16 <= count; k += 16) largest = SLM_LARGER16(SLM_LOAD16(x + k), largest);
-  float most = -INFINITY;
-  for (int i = 0; i < 16; i++) most = largest[i] > most ? largest[i] : most;
-  for (; k < count; k++) most = x[k] > most ? x[k] : most;
-  return most;
-}
-
-// Sixteen numbers from column k, -infinity beyond the last.
-SLM_INLINE void load(const float *x, int64_t k, int64_t count, slm_v16 *v) {
-  if (k + 16 <= count) {
-    *v = SLM_LOAD16(x + k);
-  } else {
-    *v = (slm_v16){} - INFINITY;
-    memcpy(v, x + k, (size_t)(count - k) * 4);
-  }
-}
-
 SLM_INLINE void store(const slm_v16 *v, int64_t k, int64_t count, float *x) {
   if (k + 16 <= count)
     SLM_STORE16(x + k, *v);
@@ -48,7 +29,7 @@ SLM_MULTIVERSION static void sum_all(float *x, int64_t count, bool keeps, struct
     slm_v16 sum = {};
     for (int64_t k = done; k < end; k += 16) {
       slm_v16 term;
-      load(x, k, count, &term);
+      load_logits(x, k, count, &term);
       term -= s->largest;
       slm_exp16(&term);
       sum += term;
@@ -65,8 +46,8 @@ SLM_MULTIVERSION static void sum_pairs(
     slm_v16 own = {}, other = {}, weighted = {};
     for (int64_t k = done; k < end; k += 16) {
       slm_v16 q, p, difference;
-      load(x, k, count, &q);
-      load(reference, k, count, &p);
+      load_logits(x, k, count, &q);
+      load_logits(reference, k, count, &p);
       q = (q - s->largest) * s->scale;
       p = (p - s->reference_largest) * s->scale;
       difference = p - q;
@@ -99,8 +80,8 @@ SLM_INLINE void normalize(
     const float *x, const float *reference, int64_t k, int64_t count, const struct normal *n,
     bool mixes, struct lanes *lanes) {
   slm_v16 q, p;
-  load(x, k, count, &q);
-  load(reference, k, count, &p);
+  load_logits(x, k, count, &q);
+  load_logits(reference, k, count, &p);
   q = (q - n->largest) * n->scale;
   p = (p - n->reference_largest) * n->scale;
   slm_v16 ratio = p - q - n->offset;
@@ -160,7 +141,7 @@ SLM_MULTIVERSION static void differentiate_row(
     gradient *= factor;
     if (all != 0) {
       slm_v16 term;
-      load(x, k, count, &term);
+      load_logits(x, k, count, &term);
       term -= n->largest;
       slm_exp16(&term);
       gradient += term * all;

@@ -1,6 +1,7 @@
 #include "slm_statistics.h"
 
 #include "exponential.h"
+#include "logits.h"
 #include "multiversion.h"
 
 #define CHUNK 256
@@ -10,26 +11,6 @@ void slm_running_start(struct slm_running *running, int64_t rows) {
     running[row] = (struct slm_running){
         .largest = -INFINITY, .reference_largest = -INFINITY, .first = -1, .reference_first = -1,
         .target = NAN, .reference_target = NAN};
-}
-
-SLM_MULTIVERSION static float largest_of(const float *x, int64_t count) {
-  slm_v16 largest = (slm_v16){} - INFINITY;
-  int64_t k = 0;
-  for (; k + 16 <= count; k += 16) largest = SLM_LARGER16(SLM_LOAD16(x + k), largest);
-  float most = -INFINITY;
-  for (int i = 0; i < 16; i++) most = largest[i] > most ? largest[i] : most;
-  for (; k < count; k++) most = x[k] > most ? x[k] : most;
-  return most;
-}
-
-// Sixteen logits from column k, -infinity beyond the last.
-SLM_INLINE void load_logits(const float *x, int64_t k, int64_t count, slm_v16 *v) {
-  if (k + 16 <= count) {
-    *v = SLM_LOAD16(x + k);
-  } else {
-    *v = (slm_v16){} - INFINITY;
-    memcpy(v, x + k, (size_t)(count - k) * 4);
-  }
 }
 
 // Sums run in sixteen lanes over 256 columns and then in double.

@@ -1,5 +1,5 @@
 public import Pipeline
-public import Train
+internal import Train
 
 /// How parameters are changed by their gradients.
 public struct UpdateRule: OptionGroup {
