@@ -1,5 +1,3 @@
-public import Datasets
-public import Models
 public import Pipeline
 internal import Tensor
 
