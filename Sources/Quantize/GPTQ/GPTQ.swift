@@ -1,6 +1,6 @@
 internal import CKernels
-internal import Models
-internal import Tensor
+package import Models
+package import Tensor
 
 /// Rounds the columns of a matrix one after another, each time correcting the columns to come so
 /// that the outputs stay as near as they can.
@@ -24,7 +24,7 @@ internal import Tensor
 /// Transformers*, 2022, arXiv:2210.17323. Deviations: all in float64; scales by weighted search
 /// rather than by extreme values; columns without inputs are rounded to the nearest rather than
 /// set to zero.
-func gptq(
+package func gptq(
   _ matrix: StoredMatrix,
   grid: Grid,
   gram: GramFactor,

@@ -1,23 +1,21 @@
-internal import Calibrate
-internal import Models
-internal import Tensor
+package import Tensor
 
 /// The Gram matrix of a layer's inputs, made ready for walking along its columns: ordered, damped
 /// until it can be factored, and factored.
 ///
 /// Layers that share their inputs share this.
-struct GramFactor {
+package struct GramFactor {
   /// For each position the column that is taken then.
-  let order: [Int32]
+  package let order: [Int32]
   /// `U` of `inverse(H) = Uᵀ · U` by position, `[D, D]`, `float64`; nil if no damping was enough.
-  let factor: Tensor?
+  package let factor: Tensor?
   /// What was added to the diagonal, in means of it.
-  let damping: Double
+  package let damping: Double
   /// Columns that no input ever used.
-  let deadCount: Int
+  package let deadCount: Int
 
   /// How columns are taken in turn.
-  enum Order {
+  package enum Order {
     case stored
     /// Spans by the largest diagonal element of each, and columns inside a span by theirs.
     case importance
@@ -33,7 +31,7 @@ struct GramFactor {
   ///   - damping: What is added to the diagonal at first, in means of it.
   ///   - ordering: How columns are taken in turn.
   ///   - span: Columns that must stay together.
-  init(_ gram: Tensor, damping: Double, ordering: Order, span: Int) {
+  package init(_ gram: Tensor, damping: Double, ordering: Order, span: Int) {
     let width = gram.shape[0]
     let diagonal = gram.withElements(as: Double.self) { all in
       (0..<width).map { all[$0 * width + $0] }

@@ -1,0 +1,202 @@
+import Calibrate
+import Foundation
+import Models
+import Pipeline
+import Quantize
+import Tensor
+import TestSupport
+import Testing
+
+/// A case of the goldens.
+struct GPTQCase: Sendable, CustomStringConvertible {
+  let bits: Int
+  let group: Int
+  let order: GramFactor.Order
+
+  var description: String { "\(bits).\(group).\(order == .stored ? "stored" : "importance")" }
+
+  static let all: [GPTQCase] = [2, 3, 4, 8].flatMap { bits in
+    [32, 48].flatMap { group in
+      [GramFactor.Order.stored, .importance].map {
+        GPTQCase(bits: bits, group: group, order: $0)
+      }
+    }
+  }
+}
+
+@Suite("GPTQ")
+struct GPTQTests {
+  private func gram(_ inputs: Tensor) -> Tensor {
+    let wide = inputs.converted(to: .float64)
+    return matrixProduct(wide, wide, firstTransposed: true)
+  }
+
+  /// Inputs whose channels go together and differ in strength.
+  private func inputs(_ count: Int, _ width: Int, seed: UInt64) -> Tensor {
+    let independent = randomMatrix(count, width, seed: seed)
+    let mixing = randomMatrix(width, width, seed: seed &+ 1)
+    return matrixProduct(independent, mixing)
+  }
+
+  @Test("codes and scales equal numpy's", arguments: GPTQCase.all)
+  func golden(_ example: GPTQCase) throws {
+    let golden = try Golden("quantize/gptq.safetensors")
+    let factor = GramFactor(
+      gram(golden["inputs"]),
+      damping: 0.01,
+      ordering: example.order,
+      span: example.group
+    )
+    #expect(factor.damping == 0.01 && factor.deadCount == 0)
+    let quantized = try gptq(
+      StoredMatrix(golden["weights"]),
+      grid: Grid(bits: example.bits, groupSize: .columns(example.group)),
+      gram: factor,
+      layer: "matrix"
+    )
+    let weight = try #require(quantized)
+    #expect(unpacked(weight) == golden["\(example).codes"].elements(as: UInt8.self))
+    let scales = weight.scales.converted(to: .float32)
+    #expect(difference(scales, golden["\(example).scales"]) == nil)
+  }
+
+  @Test("outputs are never farther away than rounded to the nearest", arguments: 0..<50)
+  func neverWorse(_ seed: Int) throws {
+    var (worse, count) = (0, 0)
+    for part in 0..<4 {
+      let seed = UInt64(seed * 4 + part)
+      let weights = randomMatrix(8, 64, seed: seed)
+      let gram = gram(inputs(96, 64, seed: seed &+ 1000))
+      let zeros: [GroupFormat.Zero] = [.symmetric, .integer, .offset]
+      let grid = Grid(
+        bits: 2 + Int(seed % 3),
+        groupSize: .columns(32),
+        zero: zeros[Int(seed) % 3],
+        scale: .leastSquares
+      )
+      let factor = GramFactor(gram, damping: 0.01, ordering: .importance, span: 32)
+      let quantized = try gptq(StoredMatrix(weights), grid: grid, gram: factor, layer: "matrix")
+      let nearest = try roundToNearest(StoredMatrix(weights), grid: grid).weight
+      let found = OutputError(weights, try #require(quantized).dense, gram: gram)
+      let before = OutputError(weights, nearest.dense, gram: gram)
+      count += 1
+      if found.squaredError > before.squaredError { worse += 1 }
+    }
+    #expect(worse == 0 && count == 4)
+  }
+
+  @Test("channels without inputs, and a Gram matrix of rank one, are no trouble")
+  func degenerate() throws {
+    let weights = randomMatrix(4, 64, seed: 5)
+    let single = inputs(1, 64, seed: 6)
+    let rankOne = GramFactor(gram(single), damping: 0, ordering: .stored, span: 32)
+    #expect(rankOne.factor != nil && rankOne.damping > 0)
+    let nothing = GramFactor(
+      Tensor(zeros: [64, 64], dtype: .float64),
+      damping: 0,
+      ordering: .importance,
+      span: 32
+    )
+    #expect(nothing.deadCount == 64)
+    let grid = Grid(bits: 4, groupSize: .columns(32))
+    let quantized = try gptq(StoredMatrix(weights), grid: grid, gram: nothing, layer: "matrix")
+    let nearest = try roundToNearest(StoredMatrix(weights), grid: grid).weight
+    #expect(unpacked(try #require(quantized)) == unpacked(nearest))
+  }
+
+  @Test("a damaged weight is an error that names the layer")
+  func damaged() throws {
+    var elements = randomMatrix(4, 32, seed: 1).elements(as: Float.self)
+    elements[7] = .nan
+    let factor = GramFactor(
+      gram(inputs(64, 32, seed: 2)),
+      damping: 0.01,
+      ordering: .stored,
+      span: 32
+    )
+    #expect {
+      _ = try gptq(
+        StoredMatrix(Tensor(elements, shape: [4, 32])),
+        grid: Grid(bits: 4, groupSize: .columns(32)),
+        gram: factor,
+        layer: "a.layer"
+      )
+    } throws: { error in
+      (error as? QuantizeError)?.code == .notFinite && "\(error)".contains("a.layer")
+    }
+  }
+}
+
+@Suite("quantize.gptq")
+struct GPTQStageTests {
+  private func context(_ folder: URL) -> StageContext {
+    StageContext(
+      modelFolder: folder,
+      seed: 1,
+      folder: folder,
+      exportURL: folder.appending(path: "export"),
+      paths: RecipePaths(recipeFolder: folder)
+    )
+  }
+
+  private var options: GPTQOptions {
+    var options = GPTQOptions()
+    options.calibration.sequences = 8
+    options.calibration.length = 64
+    return options
+  }
+
+  @Test("outputs of every layer come nearer, and the promise is kept")
+  func run() throws {
+    let tiny = try TinyModel(.init(tiesEmbeddings: false))
+    let model = try tiny.load()
+    var promise = ModelPromise(model.outline)
+    let stage = GPTQStage(options)
+    #expect(stage.check(&promise).isEmpty)
+    let report = try stage.run(model, context(tiny.url))
+    for linear in model.linears { #expect(promise[linear.name]?.format == linear.format) }
+    #expect(report.layers.count == 14)
+    for layer in report.layers {
+      let before = try #require(layer.values["nearest_output_error"])
+      let after = try #require(layer.values["output_error"])
+      #expect(after <= before && after > 0)
+    }
+    let before = try #require(report.metrics["nearest_output_error"])
+    #expect(try #require(report.metrics["output_error"]) < 0.9 * before)
+  }
+
+  @Test("the same bytes again, whether activations are in memory or in a file")
+  func deterministic() throws {
+    let tiny = try TinyModel()
+    var results: [[UInt8]] = []
+    for memory in [1 << 30, 1 << 30, 0] {
+      let model = try tiny.load()
+      var options = options
+      options.calibration.memory = ByteSize(memory)
+      _ = try GPTQStage(options).run(model, context(tiny.url))
+      results.append(
+        model.linears.flatMap { $0.weight.parts.flatMap { $0.tensor.viewedBytes } }
+      )
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
+  }
+
+  @Test("the head, and sequences beyond the context, are refused")
+  func refusals() throws {
+    let tiny = try TinyModel()
+    var promise = ModelPromise(try tiny.load().outline)
+    var options = options
+    options.selection = WeightSelection(targets: [NamePattern("model.embed_tokens")])
+    #expect(GPTQStage(options).check(&promise).map(\.option) == ["targets"])
+    options = self.options
+    options.calibration.length = 1 << 20
+    #expect(GPTQStage(options).check(&promise).map(\.option) == ["calibration.length"])
+    options = self.options
+    options.grid.groupSize = .columns(40)
+    #expect(GPTQStage(options).check(&promise).map(\.option) == ["group_size"])
+  }
+}
+
+extension Tensor {
+  fileprivate var viewedBytes: [UInt8] { withBytes { Array($0) } }
+}
