@@ -53,7 +53,7 @@ struct TuneSession {
         fingerprint: [
           "data": data.fingerprint, "seed": String(context.seed),
           "compute": options.compute.compute.precision.rawValue,
-          "teacher": teacher.companions.name,
+          "teacher": options.teacher?.text ?? "the recipe's model",
         ]
       )
     } catch {
