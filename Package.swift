@@ -71,7 +71,12 @@ let modules: [Module] = [
     name: "TrainStages",
     uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
-  Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
+  Module(
+    name: "Quantize",
+    uses: [
+      "CKernels", "Tensor", "Datasets", "Models", "Train", "Calibrate", "TrainStages", "Pipeline",
+    ]
+  ),
   Module(
     name: "Export",
     uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]

@@ -6,6 +6,10 @@ public struct QuantizeError: Error, Sendable, CustomStringConvertible {
     case notFinite
     /// The group size does not divide the columns.
     case notDivisible
+    /// A teacher's vocabulary is not the model's.
+    case otherVocabulary
+    /// There is too little data to measure on.
+    case tooLittleData
   }
 
   /// The kind of problem.

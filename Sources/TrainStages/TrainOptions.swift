@@ -1,5 +1,5 @@
 public import Pipeline
-internal import Tensor
+package import Tensor
 
 /// The options of `train`.
 public struct TrainOptions: StageOptions {
@@ -104,5 +104,6 @@ public enum ResultType: String, RecipeChoice {
     }
   }
 
-  var dtype: DType? { DType(rawValue: rawValue) }
+  /// The same as a tensor's type; nil for `own`.
+  package var dtype: DType? { DType(rawValue: rawValue) }
 }

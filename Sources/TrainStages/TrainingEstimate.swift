@@ -1,15 +1,16 @@
 internal import Foundation
 internal import Models
-internal import Pipeline
+package import Pipeline
 internal import Tensor
 internal import Train
 
 /// What a training will need, from the sizes of a model.
-struct TrainingEstimate {
+package struct TrainingEstimate {
   let options: TrainOptions
   let promise: ModelPromise
 
-  init(_ options: TrainOptions, _ promise: ModelPromise) {
+  /// Prepares an estimate.
+  package init(_ options: TrainOptions, _ promise: ModelPromise) {
     self.options = options
     self.promise = promise
   }
@@ -91,7 +92,7 @@ struct TrainingEstimate {
   }
 
   /// What the forward pass keeps for the backward pass, and a chunk of logits.
-  private var activationByteCount: Int {
+  package var activationByteCount: Int {
     let model = promise.configuration
     let tokens = options.batches.batch / options.batches.accumulation * options.batches.length
     let attention = 2 * model.queryHeads * model.headSize + 2 * model.keyHeads * model.headSize

@@ -1,5 +1,5 @@
 public import Pipeline
-internal import Train
+package import Train
 
 /// How parameters are changed by their gradients.
 public struct UpdateRule: OptionGroup {
@@ -97,7 +97,8 @@ public struct UpdateRule: OptionGroup {
 
   func decaySteps(of steps: Int) -> Int { decaySteps ?? max(1, steps / 5) }
 
-  func schedule(steps: Int) -> Schedule {
+  /// The learning rate of each step.
+  package func schedule(steps: Int) -> Schedule {
     let warmup = min(warmupSteps, steps)
     return switch schedule {
     case .constant: .constant(peak: learningRate, steps: steps, warmupSteps: warmup)
@@ -126,7 +127,8 @@ public struct UpdateRule: OptionGroup {
     }
   }
 
-  var makeOptimizer: any Optimizer {
+  /// The rule itself.
+  package var makeOptimizer: any Optimizer {
     switch optimizer {
     case .adamw:
       AdamW(

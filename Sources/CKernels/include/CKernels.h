@@ -7,4 +7,5 @@
 #include "slm_calibration.h"
 #include "slm_gptq.h"
 #include "slm_kernels.h"
+#include "slm_levels.h"
 #include "slm_round.h"

@@ -18,6 +18,15 @@ public final class Linear {
   package private(set) var parameter: Parameter?
   /// The bias while it is trained, `[outputs]`, float32.
   package private(set) var biasParameter: Parameter?
+  /// Makes the weight out of trained parts each time it is used: `[outputs, inputs]`, float32,
+  /// recorded as it depends on their parameters. Nil for the weight itself.
+  ///
+  /// It stands for the weight, or its parameter, in products, head and rows alike: codes whose
+  /// scales are trained, or a parameter times a mask that keeps its zeros. The elements are made
+  /// again in the backward pass instead of being kept, so that one layer's exist at a time;
+  /// making them should cost a pass over memory, and must give the same numbers until the
+  /// parameters are changed. Whoever sets it takes it away again and sets the weight that results.
+  package var composed: (() -> Tensor)?
   /// What is added to the product while it is trained in place of the weight.
   package var adapter: LowRankAdapter?
   /// The precision of products with a trained weight.
@@ -93,7 +102,15 @@ public final class Linear {
   /// Returns `x · Wᵀ + b` of an input that need not be kept.
   func callAsFunction(_ x: LayerInput) -> Tensor {
     var y: Tensor
-    if let parameter {
+    if let composed {
+      y = x.value.linear(
+        weight: composed(),
+        bias: biasParameter?.value ?? wideBias,
+        precision: precision,
+        inputAgain: x.again,
+        weightAgain: { composed().detached }
+      )
+    } else if let parameter {
       y = x.value.linear(
         weight: parameter.value,
         bias: biasParameter?.value ?? wideBias,
@@ -108,11 +125,15 @@ public final class Linear {
   }
 
   /// The weight as the matrix that makes logits.
-  var headMatrix: HeadMatrix { parameter.map { .tensor($0.value) } ?? .stored(weight.matrix) }
+  package var headMatrix: HeadMatrix {
+    if let composed { return .tensor(composed()) }
+    return parameter.map { .tensor($0.value) } ?? .stored(weight.matrix)
+  }
 
   /// Returns the rows of the weight with some ids: the embedding of tokens, `[ids, inputs]`.
   func rows(_ ids: [Int32]) -> Tensor {
-    parameter?.value.gathered(rows: ids) ?? weight.matrix.gathered(rows: ids)
+    if let composed { return composed().gathered(rows: ids) }
+    return parameter?.value.gathered(rows: ids) ?? weight.matrix.gathered(rows: ids)
   }
 }
 

@@ -14,7 +14,7 @@ struct RunSession {
   /// The digest of everything that decided that checkpoint.
   var modelKey: String
   /// The model that the recipe began with, and its digest.
-  private var original: (folder: URL, key: String)
+  private(set) var original: (folder: URL, key: String)
   private var entries: [RunReport.Entry] = []
 
   init(runner: PipelineRunner, log: RunLog) {

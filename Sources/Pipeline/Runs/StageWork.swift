@@ -44,6 +44,7 @@ struct StageWork {
     let export = working.appending(path: "export")
     let context = StageContext(
       modelFolder: session.modelFolder,
+      baselineURL: session.original.folder,
       seed: session.seed(index),
       folder: working,
       exportURL: export.appending(path: stage.exportName),

@@ -5,6 +5,9 @@ import Models
 public final class StageContext {
   /// The checkpoint folder that the model was loaded from, with its tokenizer and configuration.
   public let modelFolder: URL
+  /// Where the recipe's model lies, as it was before the first stage: a file or folder to load a
+  /// teacher or reference from.
+  public let baselineURL: URL
   /// The seed for the stage's random choices, different for every stage of a recipe.
   public let seed: UInt64
   /// A folder for the stage's own files, such as `metrics.jsonl`; it stays in the run directory.
@@ -27,6 +30,7 @@ public final class StageContext {
   ///
   /// - Parameters:
   ///   - modelFolder: The folder of the stage's input.
+  ///   - baselineURL: The recipe's model; the stage's input if nil.
   ///   - seed: The stage's seed.
   ///   - folder: An existing folder for the stage's files.
   ///   - exportURL: Where an export goes.
@@ -35,6 +39,7 @@ public final class StageContext {
   ///   - writeBlock: Stores a block of the model that has its final weights.
   public init(
     modelFolder: URL,
+    baselineURL: URL? = nil,
     seed: UInt64,
     folder: URL,
     exportURL: URL,
@@ -43,6 +48,7 @@ public final class StageContext {
     writeBlock: @escaping (_ index: Int) throws -> Void = { _ in }
   ) {
     self.modelFolder = modelFolder
+    self.baselineURL = baselineURL ?? modelFolder
     self.seed = seed
     self.folder = folder
     stateFolder = folder.appending(path: "state")

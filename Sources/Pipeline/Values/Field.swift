@@ -95,12 +95,16 @@ public struct Field<Options: OptionGroup>: Sendable {
 
   /// Takes over the fields of a group of options that is shared between stages, so that their
   /// keys stand beside the stage's own.
+  ///
+  /// Their defaults are those that the stage gives the group.
   public static func fields<Part: OptionGroup>(
     of part: any WritableKeyPath<Options, Part> & Sendable
   ) -> [Field] {
-    Part.fields.map { field in
+    let defaults = Options()[keyPath: part]
+    return Part.fields.map { field in
       Field(
-        reference: field.reference,
+        reference: field.reference.isRequired
+          ? field.reference : field.reference.with(fallback: field.write(defaults)),
         read: { node, options, reading in field.read(node, &options[keyPath: part], &reading) },
         write: { field.write($0[keyPath: part]) }
       )

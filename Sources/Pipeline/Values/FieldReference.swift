@@ -26,6 +26,19 @@ public struct FieldReference: Sendable {
   /// Whether a recipe must give the option.
   public var isRequired: Bool { fallback == nil }
 
+  /// The same option with another default.
+  func with(fallback: RecipeNode?) -> FieldReference {
+    FieldReference(
+      key: key,
+      typeName: typeName,
+      limits: limits,
+      fallback: fallback,
+      summary: summary,
+      choices: choices,
+      children: children
+    )
+  }
+
   /// The default as written in a recipe, or nil if there is none.
   public var fallbackText: String? { fallback.map(RecipePrinter.inline) }
 }

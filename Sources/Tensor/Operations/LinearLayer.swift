@@ -19,10 +19,11 @@ extension Tensor {
     bias: Tensor? = nil,
     precision: ProductPrecision = .float32
   ) -> Tensor {
-    linear(weight: weight, bias: bias, precision: precision, inputAgain: nil)
+    linear(weight: weight, bias: bias, precision: precision, inputAgain: nil, weightAgain: nil)
   }
 
-  /// Returns the output of a linear layer whose input need not be kept for the gradient of W.
+  /// Returns the output of a linear layer whose input need not be kept for the gradient of W, nor
+  /// W for that of the input.
   ///
   /// - Parameters:
   ///   - weight: `[N, K]`, of the dtype of `self`.
@@ -31,12 +32,15 @@ extension Tensor {
   ///   - inputAgain: Makes the elements of `self` again, without recording; a way that is cheaper
   ///     than keeping them, such as a normalization of something that is kept anyway. Nil to keep
   ///     them.
+  ///   - weightAgain: Makes the elements of `weight` again; a way that needs less memory than
+  ///     keeping them. Nil to keep them.
   /// - Returns: `[..., N]` for `[..., K]`.
   package func linear(
     weight: Tensor,
     bias: Tensor? = nil,
     precision: ProductPrecision = .float32,
-    inputAgain: (() -> Tensor)?
+    inputAgain: (() -> Tensor)?,
+    weightAgain: (() -> Tensor)? = nil
   ) -> Tensor {
     requireReal("linear")
     require(
@@ -60,13 +64,14 @@ extension Tensor {
     )
     let (inputShape, weightShape, type) = (shape, weight.shape, dtype)
     let isInputKept = weight.node != nil && inputAgain == nil
-    let (keptInput, keptWeight) = (isInputKept ? x : nil, node == nil ? nil : w)
+    let keptInput = isInputKept ? x : nil
+    let keptWeight = node == nil || weightAgain != nil ? nil : w
     return result.recorded(
       "linear",
       [self, weight] + (bias.map { [$0] } ?? []),
       accumulating: { gradient, slots in
         let dy = MatrixFactor(gradient)
-        if let w = keptWeight {
+        if slots.isNeeded(0), let w = keptWeight ?? weightAgain.map({ MatrixFactor($0()) }) {
           slots.accumulate(into: 0, shape: inputShape, dtype: type) { buffer, isEmpty in
             storeProduct(dy, w, into: buffer, accumulating: !isEmpty, precision: precision)
           }

@@ -13,5 +13,6 @@ let allOperationCases: [OperationCase] = [
   lossCases,
   attentionCases,
   linearCases,
+  levelCases,
   headLossCases,
 ].flatMap(\.self)

@@ -1,0 +1,21 @@
+#include "slm_levels.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TEMPLATE "levels.h"
+#include "templates/each_real.h"
+
+void slm_blocks_read_field(
+    const uint8_t *blocks, int64_t count, int64_t size, int64_t place, int64_t width,
+    uint8_t *fields) {
+  for (int64_t i = 0; i < count; i++)
+    memcpy(fields + i * width, blocks + i * size + place, (size_t)width);
+}
+
+void slm_blocks_write_field(
+    uint8_t *blocks, int64_t count, int64_t size, int64_t place, int64_t width, bool repeated,
+    const uint8_t *fields) {
+  for (int64_t i = 0; i < count; i++)
+    memcpy(blocks + i * size + place, fields + (repeated ? 0 : i * width), (size_t)width);
+}

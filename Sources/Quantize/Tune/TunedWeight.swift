@@ -1,0 +1,182 @@
+internal import CKernels
+internal import Models
+internal import Tensor
+
+/// A quantized weight in training: its scales and offsets, and its codes if these are trained too.
+///
+/// Scales are trained by what they change relative to where they started, `s = s₀ · (1 + u)`, and
+/// offsets by what they change relative to the size of the group's weights, so that one learning
+/// rate fits all of them. Codes are trained by moves in units of a code, added before rounding.
+final class TunedWeight {
+  /// The layer.
+  let linear: Linear
+  /// Whether scales are rounded to the type in which they are stored; for measuring only.
+  var isRounded = false
+  private let codes: ScaledCodes
+  private let original: any LinearWeight
+  private let scaleChange: Parameter
+  private let offsetChange: Parameter?
+  private let rounding: (grid: LevelGrid, moves: Parameter)?
+
+  /// Prepares a layer to be trained; nil if its weight is not quantized.
+  ///
+  /// - Parameters:
+  ///   - linear: The layer.
+  ///   - unquantized: What the weight was before it was quantized, `[outputs, inputs]`, float32; nil
+  ///     if that is not known.
+  ///   - trainsCodes: Whether the codes are trained; only those of integer groups can be.
+  init?(_ linear: Linear, unquantized: Tensor? = nil, trainsCodes: Bool = false) {
+    guard let codes = ScaledCodes(linear.weight) else { return nil }
+    self.linear = linear
+    self.codes = codes
+    original = linear.weight
+    scaleChange = Parameter("\(linear.name).weight_scale", Tensor(zeros: codes.scales.shape))
+    offsetChange = codes.offsets.map {
+      Parameter("\(linear.name).weight_offset", Tensor(zeros: $0.shape))
+    }
+    guard trainsCodes, let groups = original as? GroupQuantizedWeight else {
+      rounding = nil
+      return
+    }
+    let moves =
+      unquantized.map { Self.residue($0, codes) }
+      ?? Tensor(zeros: [linear.rows, linear.columns])
+    rounding = (LevelGrid(groups), Parameter("\(linear.name).weight_codes", moves))
+  }
+
+  /// What is trained.
+  var parameters: [Parameter] {
+    [scaleChange, offsetChange, rounding?.moves].compactMap(\.self)
+  }
+
+  /// The root mean square of the scales' relative changes.
+  var relativeChange: Double {
+    let change = scaleChange.value.detached
+    return (change.sumOfSquares() / Double(max(1, change.count))).squareRoot()
+  }
+
+  /// Starts: the layer multiplies by what the parameters make.
+  func begin() { linear.composed = { [unowned self] in composed() } }
+
+  /// Ends: the layer's weight is what was trained, in the representation that it had.
+  func finish() {
+    linear.composed = nil
+    linear.weight = packed()
+  }
+
+  /// Ends: the layer's weight is as it was.
+  func cancel() { linear.composed = nil }
+
+  /// The weight, `[outputs, inputs]`, float32.
+  func composed() -> Tensor {
+    guard let rounding else {
+      return scales.scaledLevels(
+        of: codes.levels,
+        groupSize: codes.groupSize,
+        offsets: offsets,
+        shifts: codes.shifts
+      )
+    }
+    return scales.roundedLevels(
+      of: original.matrix,
+      grid: rounding.grid,
+      offsets: offsets,
+      moves: rounding.moves.value
+    )
+  }
+
+  /// The weight in its representation.
+  func packed() -> any LinearWeight {
+    let (scales, offsets) = (
+      scales.detached.converted(to: codes.scaleType),
+      offsets?.detached.converted(to: codes.scaleType)
+    )
+    guard let rounding, let groups = original as? GroupQuantizedWeight else {
+      return codes.assembled(scales, offsets)
+    }
+    let chosen = scales.converted(to: .float32).levelCodes(
+      of: original.matrix,
+      grid: rounding.grid,
+      offsets: offsets?.converted(to: .float32),
+      moves: rounding.moves.value.detached
+    )
+    return GroupQuantizedWeight(
+      codes: chosen.packedCodes(bits: groups.groupFormat.bits),
+      scales: scales,
+      zeroPoints: groups.zeroPoints,
+      offsets: offsets,
+      format: groups.groupFormat,
+      columns: linear.columns
+    )
+  }
+
+  private var scales: Tensor {
+    stored(scaleChange.value * codes.scales + codes.scales)
+  }
+
+  private var offsets: Tensor? {
+    guard let offsetChange, let base = codes.offsets, let units = codes.offsetUnits else {
+      return nil
+    }
+    return stored(offsetChange.value * units + base)
+  }
+
+  private func stored(_ values: Tensor) -> Tensor {
+    isRounded ? values.detached.converted(to: codes.scaleType).converted(to: .float32) : values
+  }
+
+  /// How far from its code each weight lay before it was rounded, in codes, inside of what rounds
+  /// to the code it has.
+  private static func residue(_ unquantized: Tensor, _ codes: ScaledCodes) -> Tensor {
+    let (rows, columns) = (unquantized.shape[0], unquantized.shape[1])
+    let quantized = codes.scales.scaledLevels(
+      of: codes.levels,
+      groupSize: codes.groupSize,
+      offsets: codes.offsets,
+      shifts: codes.shifts
+    )
+    let groups: Shape = [rows, columns / codes.groupSize, codes.groupSize]
+    // A group of zeros has a scale of zero: nothing can move it.
+    let scales = codes.scales.reshaped([rows, columns / codes.groupSize, 1])
+    let limit = Tensor([0.49] as [Float], shape: [1])
+    let steps =
+      (unquantized - quantized).reshaped(groups) * scales
+      / (scales * scales).maximum(Tensor([Float.leastNormalMagnitude], shape: [1]))
+    return steps.minimum(limit).maximum(limit.scaled(by: -1)).reshaped([rows, columns])
+  }
+}
+
+extension LevelGrid {
+  /// The codes of a weight in groups.
+  init(_ weight: GroupQuantizedWeight) {
+    let format = weight.groupFormat
+    self.init(
+      groupSize: format.groupSize ?? weight.columns,
+      top: (1 << format.bits) - 1,
+      middle: format.zero == .offset ? 0 : 1 << (format.bits - 1),
+      zeros: weight.zeroPoints
+    )
+  }
+}
+
+extension Tensor {
+  /// Codes of one byte each, `[M, N]`, as a stream of bits for every row.
+  func packedCodes(bits: Int) -> Tensor {
+    let (rows, columns) = (shape[0], shape[1])
+    let byteCount = (columns * bits + 7) / 8
+    let result = Tensor(zeros: [rows, byteCount], dtype: .uint8)
+    let (source, target) = (Shared(unsafeBase), Shared(result.unsafeBase))
+    parallelRanges(rows, grain: max(1, 65_536 / max(1, columns))) { range in
+      for row in range {
+        slm_codes_pack(
+          (source.pointer + row * columns).assumingMemoryBound(to: UInt8.self),
+          Int64(columns),
+          Int32(bits),
+          (target.pointer + row * byteCount).assumingMemoryBound(to: UInt8.self)
+        )
+      }
+    }
+    withExtendedLifetime(self) {}
+    return result
+  }
+}
