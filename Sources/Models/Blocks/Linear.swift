@@ -20,6 +20,10 @@ public final class Linear {
   package private(set) var biasParameter: Parameter?
   /// What is added to the product while it is trained in place of the weight.
   package var adapter: LowRankAdapter?
+  /// How the inputs are quantized where the model is deployed; nil if they are not.
+  ///
+  /// It belongs to the layer, and stays when the weight is replaced.
+  package var activation: ActivationQuantization?
   /// The precision of products with a trained weight.
   package var precision = ProductPrecision.float32
 
@@ -34,6 +38,7 @@ public final class Linear {
     self.rows = stored.rows
     self.columns = stored.columns
     self.format = stored.format
+    self.activation = stored.activation
     self.stored = stored
     self.storedBias = bias
     self.wideBias = bias?.converted(to: .float32)
@@ -156,17 +161,21 @@ package struct StoredWeight {
   package let rows: Int
   package let columns: Int
   package let format: WeightFormat
+  /// How the inputs of the layer are quantized, if the file says that they are.
+  package var activation: ActivationQuantization?
   package let read: () -> any LinearWeight
 
   package init(
     rows: Int,
     columns: Int,
     format: WeightFormat,
+    activation: ActivationQuantization? = nil,
     read: @escaping () -> any LinearWeight
   ) {
     self.rows = rows
     self.columns = columns
     self.format = format
+    self.activation = activation
     self.read = read
   }
 
