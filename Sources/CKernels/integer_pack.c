@@ -35,7 +35,7 @@ SLM_MULTIVERSION static uint32_t largest_magnitude(const float *x, int64_t count
 // Sixteen codes. What is not a number becomes some code: the scale tells of it.
 SLM_INLINE void round16(const slm_v16 *x, float scale, int8_t *codes) {
   slm_v16 v = *x / scale;
-  v = v > -127 ? v : (slm_v16){} - 127;
+  v = v > -128 ? v : (slm_v16){} - 128;
   v = v < 127 ? v : (slm_v16){} + 127;
   // Adding 1.5 * 2^23 leaves the nearest integer in the lowest bits, ties to even.
   v += 0x1.8p23f;

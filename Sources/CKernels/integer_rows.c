@@ -44,20 +44,18 @@ static void dots_portable(const struct dots *d, float sums[TOGETHER]) {
 static dots_function *dots_of = dots_portable;
 
 #if defined(__x86_64__)
-// The magnitude of a code is at most 128 and x at most 127, so that two of their products fit 16
-// bits: 128 * 127 * 2 = 32,512.
 __attribute__((target("avx2"))) static void dots_avx2(const struct dots *d, float sums[TOGETHER]) {
-  const __m256i flip = _mm256_set1_epi8((char)d->flip), ones = _mm256_set1_epi16(1);
+  const __m128i flip = _mm_set1_epi8((char)d->flip);
   __m128 total = _mm_setzero_ps();
   for (int64_t g = 0; g < d->groups; g++) {
     __m256i sum[TOGETHER] = {};
-    for (int64_t k = 0; k < d->group; k += 32) {
-      __m256i x = _mm256_loadu_si256((const __m256i *)(d->x + g * d->group + k));
+    for (int64_t k = 0; k < d->group; k += 16) {
+      const __m128i *codes = (const __m128i *)(d->x + g * d->group + k);
+      __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(codes));
       for (int r = 0; r < TOGETHER; r++) {
-        __m256i w = _mm256_loadu_si256((const __m256i *)(d->w[r] + g * d->w_step + k));
-        w = _mm256_xor_si256(w, flip);
-        __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-        sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(pairs, ones));
+        const __m128i *stored = (const __m128i *)(d->w[r] + g * d->w_step + k);
+        __m256i w = _mm256_cvtepi8_epi16(_mm_xor_si128(_mm_loadu_si128(stored), flip));
+        sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(w, x));
       }
     }
     __m256i all = _mm256_hadd_epi32(

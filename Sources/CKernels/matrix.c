@@ -114,9 +114,10 @@ void slm_matrix_widen(
 // MARK: Codes
 
 bool slm_matrix_has_codes(const struct slm_matrix *m) {
-  if (m->storage == SLM_ELEMENTS) return m->type == SLM_INT8;
+  if (m->storage == SLM_ELEMENTS) return m->type == SLM_INT8 && m->columns <= 131071;
   if (m->storage == SLM_BLOCKS) return m->format == SLM_BLOCK_Q8_0 || m->format == SLM_BLOCK_Q4_0;
-  return m->zeros == NULL && m->offsets == NULL;
+  // Sums of more columns could exceed 32 bits.
+  return m->zeros == NULL && m->offsets == NULL && m->group <= 131071;
 }
 
 int64_t slm_matrix_group(const struct slm_matrix *m) {

@@ -63,7 +63,7 @@ void slm_integer_product(
     const struct slm_integer *p, const struct slm_integer_variant *variant, void *packed,
     int threads);
 
-// Rounds a row to codes -127...127, to the nearest, ties to even: x / scale, saturated. Returns
+// Rounds a row to codes -128...127, to the nearest, ties to even: x / scale, saturated. Returns
 // the scale: the one given, or for 0 the largest magnitude / 127; not a number if x holds one or
 // an infinity.
 float slm_integer_round(const float *x, int64_t count, float scale, int8_t *codes);

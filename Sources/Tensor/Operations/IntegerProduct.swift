@@ -12,7 +12,7 @@ extension Tensor {
   /// `x` rounded to 8 bits.
   ///
   ///     s = scale, or max |x| / 127 of the row
-  ///     q = clamp(round(x / s), −127, 127)                  ties to even
+  ///     q = clamp(round(x / s), −128, 127)                  ties to even
   ///     y = s · Σ_groups scale_group · Σ_group q · code + bias
   ///
   /// The inner sums are exact `int32`; results are the same bits on every CPU, for any number of
@@ -75,7 +75,7 @@ extension Tensor {
   }
 
   /// Returns each row rounded to 8 bits as ``multipliedInIntegers(by:bias:scale:)`` does, as
-  /// numbers: `s · clamp(round(x / s), −127, 127)`.
+  /// numbers: `s · clamp(round(x / s), −128, 127)`.
   ///
   /// Backward: dx = dy, straight through.
   ///
