@@ -6,32 +6,6 @@
 typedef uint32_t slm_u8 __attribute__((ext_vector_type(8)));
 typedef float slm_v8u __attribute__((ext_vector_type(8), aligned(1)));
 
-// Transposes eight rows of eight in place.
-SLM_INLINE void transpose8(slm_v8 r[8]) {
-  slm_v8 t[8];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-  }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i += 4)
-#pragma clang loop unroll(full)
-    for (int j = 0; j < 2; j++) {
-      r[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-      r[i + 2 * j + 1] =
-          __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-  // Row 4a + b holds columns b and 4 + b of rows 4a to 4a + 3.
-#pragma clang loop unroll(full)
-  for (int b = 0; b < 4; b++) {
-    t[b] = __builtin_shufflevector(r[b], r[4 + b], 0, 1, 2, 3, 8, 9, 10, 11);
-    t[4 + b] = __builtin_shufflevector(r[b], r[4 + b], 4, 5, 6, 7, 12, 13, 14, 15);
-  }
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i++) r[i] = t[i];
-}
-
 // The words of one float: eight neighbours, times the scale.
 SLM_INLINE void load_words(const float *x, float scale, slm_v8 *words) {
   *words = *(const slm_v8u *)x * scale;
@@ -85,7 +59,7 @@ SLM_INLINE void pack_along(
       const float *from = x + i * step + k * each;
       if (i < valid) pairs ? load_pairs(from, scale, &tile[i]) : load_words(from, scale, &tile[i]);
     }
-    transpose8(tile);
+    slm_transpose8(tile);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 8; i++) *(slm_v8u *)(out + (k + i) * width) = tile[i];
   }

@@ -110,3 +110,58 @@ void slm_matrix_widen(
     widen_codes(m, row, begin, end, out);
   }
 }
+
+// MARK: Codes
+
+bool slm_matrix_has_codes(const struct slm_matrix *m) {
+  if (m->storage == SLM_ELEMENTS) return m->type == SLM_INT8 && m->columns <= 131071;
+  if (m->storage == SLM_BLOCKS) return m->format == SLM_BLOCK_Q8_0 || m->format == SLM_BLOCK_Q4_0;
+  // Sums of more columns could exceed 32 bits.
+  return m->zeros == NULL && m->offsets == NULL && m->group <= 131071;
+}
+
+int64_t slm_matrix_group(const struct slm_matrix *m) {
+  return m->storage == SLM_ELEMENTS ? m->columns : m->storage == SLM_BLOCKS ? 32 : m->group;
+}
+
+SLM_MULTIVERSION static void subtract_middle(
+    const uint8_t *restrict codes, int64_t n, int middle, int8_t *restrict out) {
+  for (int64_t i = 0; i < n; i++) out[i] = (int8_t)(codes[i] - middle);
+}
+
+void slm_matrix_codes(
+    const struct slm_matrix *m, int64_t row, int64_t begin, int64_t end, int8_t *out) {
+  const uint8_t *data = (const uint8_t *)m->data + row * m->row_bytes;
+  if (m->storage == SLM_ELEMENTS) {
+    memcpy(out, data + begin, (size_t)(end - begin));
+  } else if (m->storage == SLM_BLOCKS && m->format == SLM_BLOCK_Q8_0) {
+    for (int64_t k = begin; k < end; k += 32) memcpy(out + k - begin, data + k / 32 * 34 + 2, 32);
+  } else if (m->storage == SLM_BLOCKS) {
+    for (int64_t k = begin; k < end; k += 32)
+      for (int i = 0; i < 16; i++) {
+        uint8_t both = data[k / 32 * 18 + 2 + i];
+        out[k - begin + i] = (int8_t)((both & 15) - 8);
+        out[k - begin + 16 + i] = (int8_t)((both >> 4) - 8);
+      }
+  } else if (m->bits == 8) {
+    subtract_middle(data + begin, end - begin, 128, out);
+  } else {
+    uint8_t *codes = (uint8_t *)out;
+    unpack(data + begin * m->bits / 8, m->bits, end - begin, codes);
+    for (int64_t k = 0; k < end - begin; k++) out[k] = (int8_t)(codes[k] - (1 << (m->bits - 1)));
+  }
+}
+
+void slm_matrix_scales(
+    const struct slm_matrix *m, int64_t row, int64_t begin, int64_t end, float *out,
+    int64_t step) {
+  const char *data = (const char *)m->data + row * m->row_bytes;
+  for (int64_t g = begin; g < end; g++, out += step) {
+    if (m->storage == SLM_ELEMENTS)
+      *out = 1;
+    else if (m->storage == SLM_BLOCKS)
+      *out = number(data + g * (m->format == SLM_BLOCK_Q8_0 ? 34 : 18), SLM_FLOAT16, 0);
+    else
+      *out = number(m->scales, m->scale_type, row * m->groups + g);
+  }
+}

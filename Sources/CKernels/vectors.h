@@ -59,6 +59,32 @@ SLM_INLINE float slm_sum16(const slm_v16 *v) {
   return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
 }
 
+// Transposes eight rows of eight in place.
+SLM_INLINE void slm_transpose8(slm_v8 r[8]) {
+  slm_v8 t[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = __builtin_shufflevector(r[i], r[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    t[i + 1] = __builtin_shufflevector(r[i], r[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i += 4)
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+      r[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      r[i + 2 * j + 1] =
+          __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  // Row 4a + b holds columns b and 4 + b of rows 4a to 4a + 3.
+#pragma clang loop unroll(full)
+  for (int b = 0; b < 4; b++) {
+    t[b] = __builtin_shufflevector(r[b], r[4 + b], 0, 1, 2, 3, 8, 9, 10, 11);
+    t[4 + b] = __builtin_shufflevector(r[b], r[4 + b], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) r[i] = t[i];
+}
+
 // Transposes sixteen rows of sixteen in place, in four rounds of two-operand shuffles.
 SLM_INLINE void slm_transpose16(slm_v16 r[16]) {
   slm_v16 t[16];

@@ -70,7 +70,13 @@ public final class ModelWriter {
     for matrix in section.matrices {
       tensors += matrix.weight.parts.map { ("\(matrix.name).\($0.suffix)", $0.tensor) }
       if let bias = matrix.bias { tensors.append(("\(matrix.name).bias", bias)) }
-      descriptions[matrix.name] = PreservedWeights.description(of: matrix.format)
+      if let scale = matrix.activation?.scale {
+        tensors.append(("\(matrix.name).input_scale", Tensor([scale], shape: [1])))
+      }
+      descriptions[matrix.name] = PreservedWeights.description(
+        of: matrix.format,
+        matrix.activation
+      )
     }
     try writeShard(tensors, to: url)
     for (name, tensor) in tensors {

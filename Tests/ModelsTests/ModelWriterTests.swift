@@ -1,8 +1,9 @@
 import Checkpoints
 import Foundation
-import Models
 import Tensor
 import Testing
+
+@testable import Models
 
 @Suite("Saving models")
 struct ModelWriterTests {
@@ -56,6 +57,50 @@ struct ModelWriterTests {
     let saved = try ModelLoader.load(folder.url)
     #expect(saved.linears.map(\.format) == formats)
     #expect(same(saved.logits(saved.hidden([tokens])), before))
+  }
+
+  @Test("how inputs are quantized comes back with weights of every kind")
+  func activations() throws {
+    let folder = try TemporaryFolder()
+    let model = try GoldenModel(name: "llama-grouped").load()
+    var generator = SeededGenerator(7)
+    for (index, linear) in model.linears.enumerated() {
+      if index % 2 == 0 {
+        linear.weight = randomWeight(
+          linear,
+          bits: 8,
+          zero: .symmetric,
+          groupSize: nil,
+          using: &generator
+        )
+      }
+      linear.activation =
+        [.dynamicPerToken, .staticPerTensor(scale: 0.1 + Float(index)), nil][index % 3]
+    }
+    let expected = model.linears.map(\.activation)
+    let formats = model.linears.map(\.format)
+    try ModelWriter(model, to: folder.url).finish()
+    #expect(model.linears.map(\.activation) == expected)
+    let saved = try ModelLoader.load(folder.url)
+    #expect(saved.linears.map(\.activation) == expected)
+    #expect(saved.linears.map(\.format) == formats)
+    #expect(
+      saved.outline.parts.compactMap(\.activation) == expected.compactMap(\.self).map(\.kind)
+    )
+  }
+
+  @Test("a scale of inputs that is no positive number is refused", arguments: [0, -1, Float.nan])
+  func badInputScale(scale: Float) throws {
+    let folder = try TemporaryFolder()
+    let model = try GoldenModel(name: "llama-grouped").load()
+    let linear = try #require(model.linears.last)
+    linear.activation = .staticPerTensor(scale: scale)
+    let error = #expect(throws: ModelError.self) {
+      try ModelWriter(model, to: folder.url).finish()
+      _ = try ModelLoader.load(folder.url)
+    }
+    #expect(error?.code == .invalid)
+    #expect(error?.location.hasSuffix("\(linear.name).input_scale") == true)
   }
 
   private func randomWeight(

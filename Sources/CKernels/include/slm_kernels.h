@@ -6,6 +6,7 @@
 #include "slm_dense.h"
 #include "slm_elementwise.h"
 #include "slm_elementwise_gradients.h"
+#include "slm_integer.h"
 #include "slm_loss.h"
 #include "slm_losses.h"
 #include "slm_matrix.h"

@@ -38,3 +38,20 @@ struct slm_matrix {
 // and of blocks `end` is a multiple of their length.
 void slm_matrix_widen(
     const struct slm_matrix *matrix, int64_t row, int64_t begin, int64_t end, float *out);
+
+// Whether every value is scale * code with integer codes of at most 8 bits and a scale for each
+// group of columns: symmetric codes, blocks of Q8_0 and Q4_0, int8.
+bool slm_matrix_has_codes(const struct slm_matrix *matrix);
+
+// The columns that share a scale, for a matrix that has codes.
+int64_t slm_matrix_group(const struct slm_matrix *matrix);
+
+// Writes the signed codes of columns begin..<end of one row. `begin` is a multiple of 8 and of the
+// columns that share a scale, or of 32.
+void slm_matrix_codes(
+    const struct slm_matrix *matrix, int64_t row, int64_t begin, int64_t end, int8_t *out);
+
+// Writes the scales of groups begin..<end of one row, `step` elements apart.
+void slm_matrix_scales(
+    const struct slm_matrix *matrix, int64_t row, int64_t begin, int64_t end, float *out,
+    int64_t step);

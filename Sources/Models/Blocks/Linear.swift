@@ -29,6 +29,11 @@ public final class Linear {
   package var composed: (() -> Tensor)?
   /// What is added to the product while it is trained in place of the weight.
   package var adapter: LowRankAdapter?
+  /// How the inputs are quantized, in products here and where the model is deployed; nil if they
+  /// are not.
+  ///
+  /// It belongs to the layer, and stays when the weight is replaced.
+  package var activation: ActivationQuantization?
   /// The precision of products with a trained weight.
   package var precision = ProductPrecision.float32
 
@@ -43,6 +48,7 @@ public final class Linear {
     self.rows = stored.rows
     self.columns = stored.columns
     self.format = stored.format
+    self.activation = stored.activation
     self.stored = stored
     self.storedBias = bias
     self.wideBias = bias?.converted(to: .float32)
@@ -95,6 +101,10 @@ public final class Linear {
 
   /// Returns `x · Wᵀ + b`.
   ///
+  /// If the layer's inputs are quantized, each row of `x` is rounded to bytes first. With a weight
+  /// of symmetric integer codes the product is then computed in integers; otherwise with the
+  /// numbers that the bytes stand for.
+  ///
   /// - Parameter x: `[..., inputs]`, float32.
   /// - Returns: `[..., outputs]`, float32.
   public func callAsFunction(_ x: Tensor) -> Tensor { self(LayerInput(x)) }
@@ -102,26 +112,42 @@ public final class Linear {
   /// Returns `x · Wᵀ + b` of an input that need not be kept.
   func callAsFunction(_ x: LayerInput) -> Tensor {
     var y: Tensor
+    let bias = biasParameter?.value ?? wideBias
     if let composed {
-      y = x.value.linear(
+      let input = rounded(x)
+      y = input.value.linear(
         weight: composed(),
-        bias: biasParameter?.value ?? wideBias,
+        bias: bias,
         precision: precision,
-        inputAgain: x.again,
+        inputAgain: input.again,
         weightAgain: { composed().detached }
       )
     } else if let parameter {
-      y = x.value.linear(
+      let input = rounded(x)
+      y = input.value.linear(
         weight: parameter.value,
-        bias: biasParameter?.value ?? wideBias,
+        bias: bias,
         precision: precision,
-        inputAgain: x.again
+        inputAgain: input.again
+      )
+    } else if let activation, weight.matrix.hasIntegerCodes {
+      y = x.value.multipliedInIntegers(
+        by: weight.matrix,
+        bias: bias,
+        scale: activation.scale
       )
     } else {
-      y = x.value.multiplied(by: weight.matrix, bias: biasParameter?.value ?? wideBias)
+      y = rounded(x).value.multiplied(by: weight.matrix, bias: bias)
     }
     if let adapter { y = y + adapter(x, precision: precision) }
     return y
+  }
+
+  /// The input as numbers that bytes stand for, if the layer's inputs are quantized.
+  private func rounded(_ x: LayerInput) -> LayerInput {
+    guard let activation else { return x }
+    let again = x.again.map { again in { again().roundedToEightBits(scale: activation.scale) } }
+    return LayerInput(x.value.roundedToEightBits(scale: activation.scale), again: again)
   }
 
   /// The weight as the matrix that makes logits.
@@ -177,17 +203,21 @@ package struct StoredWeight {
   package let rows: Int
   package let columns: Int
   package let format: WeightFormat
+  /// How the inputs of the layer are quantized, if the file says that they are.
+  package var activation: ActivationQuantization?
   package let read: () -> any LinearWeight
 
   package init(
     rows: Int,
     columns: Int,
     format: WeightFormat,
+    activation: ActivationQuantization? = nil,
     read: @escaping () -> any LinearWeight
   ) {
     self.rows = rows
     self.columns = columns
     self.format = format
+    self.activation = activation
     self.read = read
   }
 

@@ -17,8 +17,30 @@ struct FolderWeights: WeightSource {
     if let quantization, quantization.contains(module, tensors) {
       return try quantization.matrix(module, rows: rows, columns: columns, in: self)
     }
-    let weight = try dense("\(module).weight", shape: [rows, columns])
-    return StoredWeight(DenseWeight(weight))
+    return try plainMatrix(module, rows: rows, columns: columns)
+  }
+
+  /// A matrix that is stored element by element.
+  func plainMatrix(_ module: String, rows: Int, columns: Int) throws -> StoredWeight {
+    StoredWeight(DenseWeight(try dense("\(module).weight", shape: [rows, columns])))
+  }
+
+  /// The scale that all inputs of a layer share.
+  func inputScale(_ module: String) throws -> Float {
+    let name = "\(module).input_scale"
+    guard let entry = tensors.entry(name) else { throw missing(name, in: file) }
+    // Some writers leave out the axis of a single number.
+    let tensor = try dense(name, shape: entry.shape.rank == 0 ? [] : [1])
+    let scale = tensor.converted(to: .float32).elements(as: Float.self).first ?? 0
+    guard scale.isFinite, scale > 0 else {
+      throw ModelError(
+        .invalid,
+        "the scale of the inputs is \(scale)",
+        at: "\(file): \(name)",
+        remedy: "the checkpoint is damaged; fetch it again, or quantize again"
+      )
+    }
+    return scale
   }
 
   func vector(_ name: String, count: Int) throws -> Tensor { try dense(name, shape: [count]) }

@@ -10,7 +10,11 @@ internal import Tensor
 ///     {"quant_method": "slm-compress", "version": 1, "weights": {
 ///       "model.layers.0.mlp.up_proj": {"format": "groups", "bits": 4, "group_size": 32,
 ///                                      "zero": "symmetric"},
-///       "model.layers.1.mlp.up_proj": {"format": "blocks", "type": "Q4_1"}}}
+///       "model.layers.1.mlp.up_proj": {"format": "blocks", "type": "Q4_1"},
+///       "model.layers.2.mlp.up_proj": {"format": "elements", "inputs": "static_per_tensor"}}}
+///
+/// `inputs` stands where the inputs of a layer are quantized; a static scale is the tensor
+/// `input_scale`, one float32.
 struct PreservedWeights: QuantizedReader {
   static let method = "slm-compress"
   static let version = 1
@@ -35,19 +39,27 @@ struct PreservedWeights: QuantizedReader {
     self.file = file
   }
 
-  /// Describes a representation for config.json; nil if it needs no description.
-  static func description(of format: WeightFormat) -> JSONValue? {
+  /// Describes a layer's weight and inputs for config.json; nil if they need no description.
+  static func description(
+    of format: WeightFormat,
+    _ activation: ActivationQuantization?
+  ) -> JSONValue? {
+    var description: [String: JSONValue]
     switch format {
-    case .elements: return nil
+    case .elements:
+      guard activation != nil else { return nil }
+      description = ["format": .string("elements")]
     case .blocks(let format):
-      return .object(["format": .string("blocks"), "type": .string(format.name)])
+      description = ["format": .string("blocks"), "type": .string(format.name)]
     case .groups(let format):
-      return .object([
+      description = [
         "format": .string("groups"), "bits": .integer(format.bits),
         "group_size": format.groupSize.map { .integer($0) } ?? .null,
         "zero": .string(format.zero.rawValue),
-      ])
+      ]
     }
+    if let activation { description["inputs"] = .string(activation.kind.rawValue) }
+    return .object(description)
   }
 
   func contains(_ module: String, _ tensors: any TensorSource) -> Bool { weights[module] != nil }
@@ -59,10 +71,27 @@ struct PreservedWeights: QuantizedReader {
     in source: FolderWeights
   ) throws -> StoredWeight {
     let description = weights[module] ?? .null
-    switch description["format"]?.string {
-    case "blocks": return try blocks(module, rows, columns, description, source)
-    case "groups": return try groups(module, rows, columns, description, source)
-    default: throw invalid(module)
+    var stored =
+      switch description["format"]?.string {
+      case "elements": try source.plainMatrix(module, rows: rows, columns: columns)
+      case "blocks": try blocks(module, rows, columns, description, source)
+      case "groups": try groups(module, rows, columns, description, source)
+      default: throw invalid(module)
+      }
+    stored.activation = try activation(module, description["inputs"] ?? .null, source)
+    return stored
+  }
+
+  private func activation(
+    _ module: String,
+    _ value: JSONValue,
+    _ source: FolderWeights
+  ) throws -> ActivationQuantization? {
+    if value.isNull { return nil }
+    switch value.string.flatMap(ActivationQuantization.Kind.init(rawValue:)) {
+    case .dynamicPerToken: return .dynamicPerToken
+    case .staticPerTensor: return .staticPerTensor(scale: try source.inputScale(module))
+    case nil: throw invalid(module)
     }
   }
 

@@ -14,6 +14,8 @@ public struct ModelOutline: Sendable {
     public let isLinear: Bool
     /// Whether the part has a bias beside its matrix.
     public let hasBias: Bool
+    /// How the inputs of a matrix are quantized; nil if they are not.
+    public let activation: ActivationQuantization.Kind?
 
     /// The size of the numbers in bytes, a bias not counted.
     public var byteCount: Int {
@@ -36,7 +38,8 @@ extension LanguageModel {
         shape: norm.weight.shape,
         format: .elements(norm.weight.dtype),
         isLinear: false,
-        hasBias: false
+        hasBias: false,
+        activation: nil
       )
     }
     let matrix = { (linear: Linear) in
@@ -45,7 +48,8 @@ extension LanguageModel {
         shape: [linear.rows, linear.columns],
         format: linear.format,
         isLinear: true,
-        hasBias: linear.bias != nil
+        hasBias: linear.bias != nil,
+        activation: linear.activation?.kind
       )
     }
     var parts = [matrix(embedding)]

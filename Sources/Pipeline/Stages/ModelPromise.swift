@@ -32,6 +32,8 @@ public struct ModelPromise: Sendable {
     public let isLinear: Bool
     /// Whether the part has a bias, which is not among its numbers.
     public let hasBias: Bool
+    /// How the inputs of a matrix are quantized; nil if they are not.
+    public var activation: ActivationQuantization.Kind?
     /// The fraction of zeros that stages have promised.
     public var sparsity = 0.0
     /// Where the zeros lie, if they follow a pattern.
@@ -43,13 +45,15 @@ public struct ModelPromise: Sendable {
       shape: Shape,
       format: WeightFormat,
       isLinear: Bool,
-      hasBias: Bool = false
+      hasBias: Bool = false,
+      activation: ActivationQuantization.Kind? = nil
     ) {
       self.name = name
       self.shape = shape
       self.format = format
       self.isLinear = isLinear
       self.hasBias = hasBias
+      self.activation = activation
     }
 
     /// The size in bytes, scales included and a bias not counted.
@@ -77,7 +81,8 @@ public struct ModelPromise: Sendable {
           shape: $0.shape,
           format: $0.format,
           isLinear: $0.isLinear,
-          hasBias: $0.hasBias
+          hasBias: $0.hasBias,
+          activation: $0.activation
         )
       }
     )

@@ -13,6 +13,8 @@ struct OperationCoverageTests {
     "largestMagnitude": "a plain number",
     "largestColumns": "integers",
     "logits": "a teacher's, not recorded",
+    "multipliedInIntegers": "straight through, not the derivative; in IntegerProductTests",
+    "roundedToEightBits": "straight through, not the derivative; in IntegerProductTests",
     "add": "changes a tensor in place; stops if one is being differentiated through",
   ]
 
