@@ -58,6 +58,12 @@ let modules: [Module] = [
   Module(name: "Train", uses: ["CKernels", "Tensor", "Checkpoints", "Models", crypto]),
   Module(name: "Pipeline", uses: ["Tensor", "Checkpoints", "Datasets", "Models", crypto, yams]),
   Module(
+    name: "Calibrate",
+    uses: [
+      "CKernels", "COpenBLAS", "Tensor", "Tokenizers", "Datasets", "Models", "Pipeline", crypto,
+    ]
+  ),
+  Module(
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
   ),
@@ -65,7 +71,7 @@ let modules: [Module] = [
     name: "TrainStages",
     uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
-  Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
+  Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
   Module(
     name: "Export",
     uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]

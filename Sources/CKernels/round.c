@@ -33,19 +33,20 @@ SLM_INLINE void slm_store_scale(float value, int type, void *scales, int64_t ind
 
 // MARK: Codes for a grid
 
-SLM_INLINE float slm_partial_squares(const float *values, int64_t count) {
+SLM_INLINE float slm_partial_squares(const float *values, const float *weights, int64_t count) {
   slm_f32x16 sums = 0;
   for (int64_t i = 0; i < count; i += 16) {
     const slm_f32x16 x = slm_next(values, i, count, 0);
-    sums += x * x;
+    sums += slm_next_weights(weights, i, count) * x * x;
   }
   return slm_lanes_sum(sums);
 }
 
 // value = scale * (code - zero) + offset, where one of zero and offset is 0. Writes codes if asked
-// and returns the sum of squared errors.
+// and returns the weighted sum of squared errors.
 SLM_INLINE float slm_choose_codes(
-    const float *values, int64_t count, slm_grid grid, float top, uint8_t *codes) {
+    const float *values, const float *weights, int64_t count, slm_grid grid, float top,
+    uint8_t *codes) {
   const slm_f32x16 low = -grid.zero, high = top - grid.zero, zero = grid.zero;
   const slm_f32x16 scale = grid.scale, offset = grid.offset, nothing = 0;
   slm_f32x16 errors = 0;
@@ -55,7 +56,7 @@ SLM_INLINE float slm_choose_codes(
     const slm_f32x16 distance = grid.scale != 0 ? (x - offset) / scale : nothing;
     const slm_f32x16 q = SLM_ROUNDED(SLM_CLAMPED(distance, low, high));
     const slm_f32x16 error = x - (scale * q + offset);
-    errors += error * error;
+    errors += slm_next_weights(weights, i, count) * error * error;
     if (!codes) continue;
     uint8_t lanes[16];
     slm_store(__builtin_convertvector(__builtin_convertvector(q + zero, slm_i32x16), slm_u8x16), lanes);
@@ -111,14 +112,14 @@ SLM_INLINE bool slm_is_past(float m, float full, float gain, float best, float t
 }
 
 SLM_INLINE slm_grid slm_search_middle(
-    const struct slm_rounding *rounding, const float *values, int64_t count, float extent,
-    float squares) {
+    const struct slm_rounding *rounding, const float *values, const float *weights, int64_t count,
+    float extent, float squares) {
   const float middle = (float)(1 << (rounding->bits - 1));
   float best = -1, sign = 1;
   slm_fit kept = {0, 0};
   for (float m = (middle - 1) / 2 + 0.5f;; m = slm_next_inverse(m, middle)) {
     slm_fit plus, minus;
-    slm_fit_both_signs(values, count, m / extent, middle, &plus, &minus);
+    slm_fit_both_signs(values, weights, count, m / extent, middle, &plus, &minus);
     const float gain = slm_gain(plus), mirrored = rounding->negative ? slm_gain(minus) : 0;
     if (gain > best) best = gain, kept = plus, sign = 1;
     if (mirrored > best) best = mirrored, kept = minus, sign = -1;
@@ -126,7 +127,7 @@ SLM_INLINE slm_grid slm_search_middle(
   }
   const float low = sign > 0 ? -middle : 1 - middle, high = sign > 0 ? middle - 1 : middle;
   for (int i = 0; i < SLM_REFINEMENTS && kept.xq > 0; i++) {
-    const slm_fit next = slm_fit_codes(values, count, kept.qq / kept.xq, low, high);
+    const slm_fit next = slm_fit_codes(values, weights, count, kept.qq / kept.xq, low, high);
     if (slm_gain(next) <= best) break;
     best = slm_gain(next);
     kept = next;
@@ -136,8 +137,8 @@ SLM_INLINE slm_grid slm_search_middle(
 }
 
 SLM_INLINE slm_grid slm_search_code(
-    const struct slm_rounding *rounding, const float *values, int64_t count, float least,
-    float greatest, float squares) {
+    const struct slm_rounding *rounding, const float *values, const float *weights, int64_t count,
+    float least, float greatest, float squares) {
   const float top = (float)((1 << rounding->bits) - 1);
   const float low = SLM_LESSER(least, 0.0f), high = SLM_GREATER(greatest, 0.0f);
   const float range = high - low;
@@ -151,14 +152,16 @@ SLM_INLINE slm_grid slm_search_code(
     const float zeros[3] = {a, b, SLM_ROUNDED((a + b) / 2)};
     float gain = 0;
     for (int i = 0; i < 3 && (i == 0 || zeros[i] != zeros[i - 1]); i++) {
-      const slm_fit fit = slm_fit_codes(values, count, inverse, -zeros[i], top - zeros[i]);
+      const slm_fit fit =
+          slm_fit_codes(values, weights, count, inverse, -zeros[i], top - zeros[i]);
       gain = SLM_GREATER(slm_gain(fit), gain);
       if (slm_gain(fit) > best) best = slm_gain(fit), kept = fit, zero = zeros[i];
     }
     if (slm_is_past(m, top, gain, best, squares)) break;
   }
   for (int i = 0; i < SLM_REFINEMENTS && kept.xq > 0; i++) {
-    const slm_fit next = slm_fit_codes(values, count, kept.qq / kept.xq, -zero, top - zero);
+    const slm_fit next =
+        slm_fit_codes(values, weights, count, kept.qq / kept.xq, -zero, top - zero);
     if (slm_gain(next) <= best) break;
     best = slm_gain(next);
     kept = next;
@@ -168,15 +171,20 @@ SLM_INLINE slm_grid slm_search_code(
 }
 
 SLM_INLINE slm_grid slm_search_offset(
-    const struct slm_rounding *rounding, const float *values, int64_t count, float least,
-    float greatest) {
+    const struct slm_rounding *rounding, const float *values, const float *weights, int64_t count,
+    float least, float greatest) {
   const float top = (float)((1 << rounding->bits) - 1), range = greatest - least;
-  slm_f32x16 sums = 0, squares = 0;
-  for (int64_t i = 0; i < count; i += 16) sums += slm_next(values, i, count, 0);
-  const float mean = slm_lanes_sum(sums) / (float)count;
+  slm_f32x16 sums = 0, squares = 0, heft = 0;
+  for (int64_t i = 0; i < count; i += 16) {
+    const slm_f32x16 w = slm_next_weights(weights, i, count);
+    sums += w * slm_next(values, i, count, 0);
+    heft += w;
+  }
+  const float all = weights ? slm_lanes_sum(heft) : (float)count;
+  const float mean = all > 0 ? slm_lanes_sum(sums) / all : 0;
   for (int64_t i = 0; i < count; i += 16) {
     const slm_f32x16 x = slm_next(values, i, count, mean) - mean;
-    squares += x * x;
+    squares += slm_next_weights(weights, i, count) * x * x;
   }
   const float total = slm_lanes_sum(squares);
   slm_line best = {0, mean, -1};
@@ -185,14 +193,15 @@ SLM_INLINE slm_grid slm_search_offset(
     float gain = 0;
     for (int part = 0; part <= 2; part++) {
       const float offset = least + spare * (float)part / 2;
-      const slm_line line = slm_fit_line(values, count, mean, m / range, offset, top);
+      const slm_line line = slm_fit_line(values, weights, count, mean, all, m / range, offset, top);
       gain = SLM_GREATER(line.gain, gain);
       if (line.gain > best.gain) best = line;
     }
     if (slm_is_past(m, top, gain, best.gain, total)) break;
   }
   for (int i = 0; i < 2 * SLM_REFINEMENTS && best.scale > 0; i++) {
-    const slm_line next = slm_fit_line(values, count, mean, 1 / best.scale, best.offset, top);
+    const slm_line next = slm_fit_line(
+        values, weights, count, mean, all, 1 / best.scale, best.offset, top);
     if (next.gain <= best.gain) break;
     best = next;
   }
@@ -201,21 +210,49 @@ SLM_INLINE slm_grid slm_search_offset(
 }
 
 SLM_INLINE slm_grid slm_search_grid(
-    const struct slm_rounding *rounding, const float *values, int64_t count, float least,
-    float greatest) {
+    const struct slm_rounding *rounding, const float *values, const float *weights, int64_t count,
+    float least, float greatest) {
   if (rounding->zero == SLM_ZERO_OFFSET) {
-    return slm_search_offset(rounding, values, count, least, greatest);
+    return slm_search_offset(rounding, values, weights, count, least, greatest);
   }
-  const float squares = slm_partial_squares(values, count);
+  const float squares = slm_partial_squares(values, weights, count);
   return rounding->zero == SLM_ZERO_CODE
-      ? slm_search_code(rounding, values, count, least, greatest, squares)
-      : slm_search_middle(rounding, values, count, SLM_GREATER(greatest, -least), squares);
+      ? slm_search_code(rounding, values, weights, count, least, greatest, squares)
+      : slm_search_middle(
+            rounding, values, weights, count, SLM_GREATER(greatest, -least), squares);
 }
 
 // MARK: Rows
 
 // Below this the squares that the search compares would vanish, above 1e18 they would overflow.
 #define SLM_SEARCHED_RANGE 1e-15f
+
+// Chooses the grid of one group, its scale and offset as they are stored.
+SLM_INLINE slm_grid slm_group_grid(
+    const struct slm_rounding *rounding, const float *x, const float *weights, int64_t count) {
+  const float top = (float)((1 << rounding->bits) - 1);
+  float least, greatest;
+  slm_group_range(x, count, &least, &greatest);
+  slm_grid grid = slm_extreme_grid(rounding, least, greatest);
+  const float range = SLM_GREATER(greatest, 0.0f) - SLM_LESSER(least, 0.0f);
+  const float searched = rounding->zero == SLM_ZERO_OFFSET ? greatest - least : range;
+  if (rounding->searches && searched > SLM_SEARCHED_RANGE && range < 1e18f) {
+    const float plain = slm_choose_codes(x, weights, count, grid, top, NULL);
+    const slm_grid found = slm_search_grid(rounding, x, weights, count, least, greatest);
+    if (slm_choose_codes(x, weights, count, found, top, NULL) < plain) grid = found;
+  }
+  return grid;
+}
+
+SLM_INLINE void slm_store_grid(
+    const struct slm_rounding *rounding, slm_grid grid, int64_t index, void *scales,
+    uint8_t *zeros, void *offsets) {
+  slm_store_scale(grid.scale, rounding->scale_type, scales, index);
+  if (rounding->zero == SLM_ZERO_CODE) zeros[index] = (uint8_t)grid.zero;
+  if (rounding->zero == SLM_ZERO_OFFSET) {
+    slm_store_scale(grid.offset, rounding->scale_type, offsets, index);
+  }
+}
 
 SLM_MULTIVERSION
 double slm_round_row(
@@ -227,24 +264,23 @@ double slm_round_row(
   for (int64_t first = 0, index = 0; first < columns; first += group, index++) {
     const float *x = values + first;
     const int64_t count = columns - first < group ? columns - first : group;
-    float least, greatest;
-    slm_group_range(x, count, &least, &greatest);
-    slm_grid grid = slm_extreme_grid(rounding, least, greatest);
-    const float range = SLM_GREATER(greatest, 0.0f) - SLM_LESSER(least, 0.0f);
-    const float searched = rounding->zero == SLM_ZERO_OFFSET ? greatest - least : range;
-    if (rounding->searches && searched > SLM_SEARCHED_RANGE && range < 1e18f) {
-      const float plain = slm_choose_codes(x, count, grid, top, NULL);
-      const slm_grid found = slm_search_grid(rounding, x, count, least, greatest);
-      if (slm_choose_codes(x, count, found, top, NULL) < plain) grid = found;
-    }
-    error += (double)slm_choose_codes(x, count, grid, top, codes + first);
-    slm_store_scale(grid.scale, rounding->scale_type, scales, index);
-    if (rounding->zero == SLM_ZERO_CODE) zeros[index] = (uint8_t)grid.zero;
-    if (rounding->zero == SLM_ZERO_OFFSET) {
-      slm_store_scale(grid.offset, rounding->scale_type, offsets, index);
-    }
+    const slm_grid grid = slm_group_grid(rounding, x, NULL, count);
+    error += (double)slm_choose_codes(x, NULL, count, grid, top, codes + first);
+    slm_store_grid(rounding, grid, index, scales, zeros, offsets);
   }
   return error;
+}
+
+SLM_MULTIVERSION
+void slm_weighted_grid(
+    const struct slm_rounding *rounding, const float *restrict values,
+    const float *restrict weights, int64_t count, int64_t index, void *restrict scales,
+    uint8_t *restrict zeros, void *restrict offsets, float *restrict grid_values) {
+  const slm_grid grid = slm_group_grid(rounding, values, weights, count);
+  slm_store_grid(rounding, grid, index, scales, zeros, offsets);
+  grid_values[0] = grid.scale;
+  grid_values[1] = grid.zero;
+  grid_values[2] = grid.offset;
 }
 
 SLM_MULTIVERSION
@@ -252,7 +288,7 @@ double slm_sum_of_squares(const float *values, int64_t count) {
   double total = 0;
   for (int64_t first = 0; first < count; first += 1024) {
     const int64_t some = count - first < 1024 ? count - first : 1024;
-    total += (double)slm_partial_squares(values + first, some);
+    total += (double)slm_partial_squares(values + first, NULL, some);
   }
   return total;
 }

@@ -40,7 +40,13 @@ SLM_INLINE void slm_group_range(
   *greatest = slm_greatest(high);
 }
 
-// What codes q of the values x give: the sums of x * q and of q * q.
+// The weights of the next sixteen values; 1 where none are given, 0 past the end.
+SLM_INLINE slm_f32x16 slm_next_weights(const float *weights, int64_t i, int64_t count) {
+  const slm_f32x16 one = 1;
+  return weights ? slm_next(weights, i, count, 0) : one;
+}
+
+// What codes q of the values x give: the weighted sums of x * q and of q * q.
 typedef struct { float xq, qq; } slm_fit;
 
 // The part of the sum of x^2 that the best scale for the codes explains.
@@ -48,32 +54,35 @@ SLM_INLINE float slm_gain(slm_fit fit) { return fit.qq > 0 ? fit.xq * fit.xq / f
 
 // The fit of codes round(x * inverse), clamped to low...high. Zeros past the end add nothing.
 SLM_INLINE slm_fit slm_fit_codes(
-    const float *values, int64_t count, float inverse, float low, float high) {
+    const float *values, const float *weights, int64_t count, float inverse, float low,
+    float high) {
   slm_f32x16 xq = 0, qq = 0;
   const slm_f32x16 bottom = low, top = high;
   for (int64_t i = 0; i < count; i += 16) {
     const slm_f32x16 x = slm_next(values, i, count, 0);
     const slm_f32x16 q = SLM_ROUNDED(SLM_CLAMPED(x * inverse, bottom, top));
-    xq += x * q;
-    qq += q * q;
+    const slm_f32x16 wq = slm_next_weights(weights, i, count) * q;
+    xq += x * wq;
+    qq += q * wq;
   }
   return (slm_fit){slm_lanes_sum(xq), slm_lanes_sum(qq)};
 }
 
 // The fits of the same codes clamped to -extent...extent - 1 and to 1 - extent...extent.
 SLM_INLINE void slm_fit_both_signs(
-    const float *values, int64_t count, float inverse, float extent, slm_fit *plus,
-    slm_fit *minus) {
+    const float *values, const float *weights, int64_t count, float inverse, float extent,
+    slm_fit *plus, slm_fit *minus) {
   slm_f32x16 xq = 0, qq = 0, xp = 0, pp = 0;
   const slm_f32x16 inner = extent - 1, outer = extent;
   for (int64_t i = 0; i < count; i += 16) {
     const slm_f32x16 x = slm_next(values, i, count, 0);
     const slm_f32x16 code = SLM_ROUNDED(SLM_CLAMPED(x * inverse, -outer, outer));
     const slm_f32x16 q = SLM_LESSER(code, inner), p = SLM_GREATER(code, -inner);
-    xq += x * q;
-    qq += q * q;
-    xp += x * p;
-    pp += p * p;
+    const slm_f32x16 w = slm_next_weights(weights, i, count), wx = w * x;
+    xq += wx * q;
+    qq += w * q * q;
+    xp += wx * p;
+    pp += w * p * p;
   }
   *plus = (slm_fit){slm_lanes_sum(xq), slm_lanes_sum(qq)};
   *minus = (slm_fit){slm_lanes_sum(xp), slm_lanes_sum(pp)};
@@ -83,25 +92,28 @@ SLM_INLINE void slm_fit_both_signs(
 // squared distances from the mean that it explains.
 typedef struct { float scale, offset, gain; } slm_line;
 
-// The line through codes round((x - offset) * inverse), clamped to 0...top. `mean` is that of x;
-// the filler's codes are zero-weighted by taking x - mean = 0 and removing its code.
+// The line through codes round((x - offset) * inverse), clamped to 0...top. `mean` is that of x,
+// weighted, and `total` the sum of weights. Where no weights are given, the filler's codes are
+// removed by taking x - mean = 0.
 SLM_INLINE slm_line slm_fit_line(
-    const float *values, int64_t count, float mean, float inverse, float offset, float top) {
+    const float *values, const float *weights, int64_t count, float mean, float total,
+    float inverse, float offset, float top) {
   slm_f32x16 xc = 0, c1 = 0, cc = 0;
   const slm_f32x16 zero = 0, greatest = top;
   int64_t filled = 0;
   for (int64_t i = 0; i < count; i += 16, filled += 16) {
     const slm_f32x16 x = slm_next(values, i, count, mean);
     const slm_f32x16 c = SLM_ROUNDED(SLM_CLAMPED((x - offset) * inverse, zero, greatest));
-    xc += (x - mean) * c;
-    c1 += c;
-    cc += c * c;
+    const slm_f32x16 w = slm_next_weights(weights, i, count), wc = w * c;
+    xc += (x - mean) * wc;
+    c1 += wc;
+    cc += c * wc;
   }
   const float filler = SLM_ROUNDED(SLM_CLAMPED((mean - offset) * inverse, 0.0f, top));
-  const float extra = (float)(filled - count), n = (float)count;
+  const float extra = weights ? 0 : (float)(filled - count);
   const float sum = slm_lanes_sum(c1) - extra * filler;
   const float squares = slm_lanes_sum(cc) - extra * filler * filler;
-  const float covariance = slm_lanes_sum(xc), average = sum / n;
+  const float covariance = slm_lanes_sum(xc), average = sum / total;
   const float variance = squares - sum * average;
   if (!(variance > 0)) return (slm_line){0, mean, 0};
   const float scale = covariance / variance;

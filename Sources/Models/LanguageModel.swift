@@ -126,17 +126,22 @@ public final class LanguageModel {
       rows > 0 && tokens.count.isMultiple(of: rows),
       "training: \(tokens.count) tokens in \(rows) rows"
     )
-    extendRotary(to: tokens.count / rows)
-    var context = ForwardContext(
+    var context = context(positions: tokens.count / rows)
+    context.documentStarts = documentStarts
+    context.recomputation = recomputation
+    return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
+  }
+
+  /// What a pass over sequences that begin at position 0 needs.
+  func context(positions: Int) -> ForwardContext {
+    extendRotary(to: positions)
+    return ForwardContext(
       configuration: configuration,
       rotary: rotary,
       start: 0,
       cache: nil,
       tap: nil
     )
-    context.documentStarts = documentStarts
-    context.recomputation = recomputation
-    return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
   }
 
   private func extendRotary(to positions: Int) {

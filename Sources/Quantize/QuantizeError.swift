@@ -28,3 +28,28 @@ public struct QuantizeError: Error, Sendable, CustomStringConvertible {
   /// The error as one line: where, what, what to do.
   public var description: String { "\(layer): \(problem); \(remedy)" }
 }
+
+extension QuantizeError {
+  /// What is not finite.
+  enum Number { case weight, scale }
+
+  /// The error about a number that is not finite.
+  static func notFinite(_ number: Number, _ layer: String) -> QuantizeError {
+    switch number {
+    case .weight:
+      QuantizeError(
+        .notFinite,
+        "a weight is infinite or not a number",
+        layer: layer,
+        remedy: "the checkpoint is damaged; fetch it again"
+      )
+    case .scale:
+      QuantizeError(
+        .notFinite,
+        "a scale is too large for its type",
+        layer: layer,
+        remedy: "use `scale_type: float32`"
+      )
+    }
+  }
+}

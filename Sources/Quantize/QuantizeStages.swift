@@ -1,4 +1,6 @@
 public import Pipeline
 
 /// Every stage of this module.
-public let quantizeStages: [any Stage.Type] = [RoundToNearestStage.self]
+public let quantizeStages: [any Stage.Type] = [
+  RoundToNearestStage.self, GPTQStage.self,
+]

@@ -4,5 +4,7 @@
 // No kernel allocates, keeps state or starts threads; the caller divides rows between threads.
 
 #include "slm_blocks.h"
+#include "slm_calibration.h"
+#include "slm_gptq.h"
 #include "slm_kernels.h"
 #include "slm_round.h"

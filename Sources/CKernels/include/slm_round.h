@@ -32,6 +32,13 @@ double slm_round_row(
     const struct slm_rounding *rounding, const float *values, int64_t columns, int64_t group,
     uint8_t *codes, void *scales, uint8_t *zeros, void *offsets);
 
+// Chooses the grid of one group as `slm_round_row` does, for the least sum of squared errors that
+// are weighted, weights in 0...1. Stores it at `index`, and writes the scale as stored, the zero code
+// and the offset to `grid_values`.
+void slm_weighted_grid(
+    const struct slm_rounding *rounding, const float *values, const float *weights, int64_t count,
+    int64_t index, void *scales, uint8_t *zeros, void *offsets, float *grid_values);
+
 // Packs codes of `bits` bits into a stream, the first code in the lowest bits of the first byte.
 // Writes (count * bits + 7) / 8 bytes.
 void slm_codes_pack(const uint8_t *codes, int64_t count, int bits, uint8_t *packed);

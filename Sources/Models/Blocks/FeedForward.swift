@@ -14,10 +14,15 @@ public struct FeedForward {
   /// Returns what the layer adds to the residual stream, `[B, T, D]`.
   func callAsFunction(_ x: LayerInput, _ context: ForwardContext) -> Tensor {
     context.tap?(gate, x.value)
+    let product = gated(x)
+    context.tap?(down, product.value)
+    return down(product)
+  }
+
+  /// Returns what the down projection works on, `[B, T, F]`.
+  func gated(_ x: LayerInput) -> LayerInput {
     let (opening, content) = (gate(x), up(x))  // [B, T, F]
-    let product = opening.swiGLU(up: content)
-    context.tap?(down, product)
     let (a, b) = (opening.detached, content.detached)
-    return down(LayerInput(product) { a.swiGLU(up: b) })
+    return LayerInput(opening.swiGLU(up: content)) { a.swiGLU(up: b) }
   }
 }

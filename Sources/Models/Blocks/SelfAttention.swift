@@ -23,6 +23,13 @@ public struct SelfAttention {
   ///   - context: Positions and cache.
   /// - Returns: `[B, T, D]`.
   func callAsFunction(_ x: LayerInput, layer: Int, _ context: ForwardContext) -> Tensor {
+    let mixed = mixed(x, layer: layer, context)
+    context.tap?(output, mixed)
+    return output(mixed)
+  }
+
+  /// Returns what the output projection works on, `[B, T, H · C]`.
+  func mixed(_ x: LayerInput, layer: Int, _ context: ForwardContext) -> Tensor {
     let model = context.configuration
     let (batch, tokens) = (x.value.shape[0], x.value.shape[1])
     let start = context.start
@@ -45,8 +52,6 @@ public struct SelfAttention {
       window: model.slidingWindow,
       documentStarts: context.documentStarts
     )  // [B, T, H, C]
-    let flat = mixed.reshaped([batch, tokens, model.queryHeads * model.headSize])
-    context.tap?(output, flat)
-    return output(flat)
+    return mixed.reshaped([batch, tokens, model.queryHeads * model.headSize])
   }
 }

@@ -74,13 +74,7 @@ public func roundToNearest(
   let error = stride(from: 0, to: 2 * rows, by: 2).reduce(0) { $0 + sums[$1] }
   let norm = stride(from: 1, to: 2 * rows, by: 2).reduce(0) { $0 + sums[$1] }
   guard error.isFinite else {
-    let isWeight = !norm.isFinite
-    throw QuantizeError(
-      .notFinite,
-      isWeight ? "a weight is infinite or not a number" : "a scale is too large for its type",
-      layer: layer,
-      remedy: isWeight ? "the checkpoint is damaged; fetch it again" : "use `scale_type: float32`"
-    )
+    throw .notFinite(norm.isFinite ? .scale : .weight, layer)
   }
   return RoundedWeight(
     weight: GroupQuantizedWeight(
@@ -155,7 +149,7 @@ private func roundRows(
 
 extension Grid {
   /// The grid as the kernels take it.
-  fileprivate var kernelRounding: slm_rounding {
+  var kernelRounding: slm_rounding {
     let kind: slm_zero =
       switch zero {
       case .symmetric: SLM_ZERO_MIDDLE

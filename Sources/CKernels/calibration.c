@@ -1,0 +1,33 @@
+#include <math.h>
+#include <string.h>
+
+#include "include/slm_calibration.h"
+#include "multiversion.h"
+
+SLM_MULTIVERSION
+void slm_add_wide(const float *restrict values, int64_t count, double *restrict sums) {
+  for (int64_t i = 0; i < count; i++) sums[i] += (double)values[i];
+}
+
+SLM_MULTIVERSION
+void slm_column_magnitudes(
+    const float *restrict values, int64_t rows, int64_t columns, int64_t begin, int64_t end,
+    double *restrict sums, float *restrict largest) {
+  for (int64_t row = 0; row < rows; row++) {
+    const float *x = values + row * columns;
+    for (int64_t j = begin; j < end; j++) {
+      const float magnitude = fabsf(x[j]);
+      sums[j] += (double)magnitude;
+      // Written so that what is no number stays.
+      largest[j] = largest[j] >= magnitude ? largest[j] : magnitude;
+    }
+  }
+}
+
+void slm_magnitude_histogram(const float *values, int64_t count, int64_t *bins) {
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, values + i, sizeof bits);
+    bins[(bits & 0x7fffffff) >> 18]++;
+  }
+}

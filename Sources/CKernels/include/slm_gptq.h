@@ -1,0 +1,40 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slm_round.h"
+
+// A matrix that is rounded column by column, each error being made up for by the columns to come.
+//
+// Columns are taken in an order: position p is column order[p]. Positions come in spans whose grid
+// is chosen when the first of them is reached; a span's columns are consecutive, in any order.
+struct slm_gptq {
+  int64_t columns;
+  const double *factor;  // U of inverse(H) = U^T U, upper, by position, [columns, columns]
+  const int32_t *order;  // [columns]
+  int64_t span;          // positions and columns of a span; the last may be shorter
+  struct slm_rounding rounding;
+};
+
+// What is kept of one row between calls.
+struct slm_gptq_row {
+  double *weights;   // [columns] by position; those to come are corrected
+  uint8_t *codes;    // [columns] by column
+  float *grids;      // [spans][3] by column: scale, zero, offset as stored
+  void *scales;      // [spans], of the rounding's type, and the others where the kind has them
+  uint8_t *zeros;
+  void *offsets;
+  float *scratch;    // [2 * span]
+};
+
+// Rounds positions begin..<end of a row, and corrects those up to `end`. Writes to errors[p - begin]
+// what position p leaves behind, for the correction of positions from `end` on:
+//
+//     weights[k] -= sum over p of errors[p - begin] * factor[p][k]
+//
+// Returns the sum of squares of the errors, which is the squared error of the row's outputs as far
+// as no column to come can make up for it.
+double slm_gptq_positions(
+    const struct slm_gptq *problem, struct slm_gptq_row *row, int64_t begin, int64_t end,
+    double *errors);

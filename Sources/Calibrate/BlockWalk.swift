@@ -1,0 +1,237 @@
+public import Foundation
+public import Models
+public import Tensor
+
+/// Linear layers that share an input, with what is known of it.
+public struct InputGroup {
+  /// The block's number.
+  public let block: Int
+  /// The layers: query, key and value; the output projection; gate and up; or down.
+  public let linears: [Linear]
+  /// What was collected over all tokens, with every layer before these as it is now.
+  public let statistics: InputStatistics
+}
+
+/// Walks through a model block by block over calibration text, one block in memory.
+///
+/// Between blocks only the residual stream of all tokens is kept. Inside a block each group of
+/// layers is visited with the statistics of its inputs, and may be changed then: what follows is
+/// computed with the changed weights, so that every layer is fitted to the inputs it will really
+/// have. All this takes one forward pass, and one more of the feed-forward layer's gate.
+///
+/// ```swift
+/// let walk = try BlockWalk(model, set, options, scratch: context.stateFolder)
+/// for index in model.blocks.indices {
+///   try walk.walkBlock(collecting: .gram) { group in
+///     for linear in group.linears { linear.weight = try quantized(linear, group.statistics) }
+///   }
+///   try context.finishBlock(index, of: model.blocks.count)
+/// }
+/// ```
+///
+/// Source: The order of Frantar et al., *GPTQ*, 2022, arXiv:2210.17323, with `true_sequential`.
+public final class BlockWalk {
+  /// The model.
+  public let model: LanguageModel
+  /// The sequences.
+  public let set: CalibrationSet
+  /// The number of the block that is walked next.
+  public private(set) var next = 0
+
+  private let stream: ActivationStore
+  private let originals: ActivationStore?
+  private var stores: [Place: ActivationStore] = [:]
+  private var budget: Int
+  private let scratch: URL
+
+  /// Where inside a block activations are kept.
+  private enum Place { case mixed, gated, targets }
+
+  /// Prepares to walk, and computes the residual stream before the first block.
+  ///
+  /// - Parameters:
+  ///   - model: The model, which the caller changes on the way.
+  ///   - set: The sequences.
+  ///   - memoryByteCount: The most memory for activations; beyond it they are in a file.
+  ///   - scratch: The folder of that file.
+  ///   - followsOriginal: Whether a second stream runs beside the first that sees none of the
+  ///     changes, so that targets of ``walkWholeBlock(_:)`` are those of the original model.
+  /// - Throws: ``CalibrateError`` if activations cannot be kept.
+  /// - Complexity: Keeps `tokens · D` numbers for each stream, and `tokens · (D + F)` inside a
+  ///   block.
+  public init(
+    _ model: LanguageModel,
+    _ set: CalibrationSet,
+    memoryByteCount: Int,
+    scratch: URL,
+    followsOriginal: Bool = false
+  ) throws(CalibrateError) {
+    self.model = model
+    self.set = set
+    self.scratch = scratch
+    var budget = memoryByteCount
+    let width = model.configuration.hiddenSize
+    func store() throws(CalibrateError) -> ActivationStore {
+      try ActivationStore(rows: set.tokenCount, width: width, budget: &budget, scratch: scratch)
+    }
+    stream = try store()
+    originals = followsOriginal ? try store() : nil
+    self.budget = budget
+    for chunk in chunks {
+      let x = model.embedded(Array(set.sequences[sequences(chunk)]))
+      try stream.set(chunk, x)
+      try originals?.set(chunk, x)
+    }
+  }
+
+  // MARK: - Walking
+
+  /// Walks through the next block layer by layer.
+  ///
+  /// - Parameters:
+  ///   - selection: What to collect of the inputs.
+  ///   - visit: Called for each group of layers in the order of execution; may change their
+  ///     weights.
+  /// - Throws: What `visit` throws; ``CalibrateError`` if an input is not finite, naming the layer.
+  public func walkBlock(
+    collecting selection: InputStatistics.Selection,
+    visit: (InputGroup) throws -> Void
+  ) throws {
+    let steps = model.steps(ofBlock: next, positions: set.length)
+    let (attention, feedForward) = (steps.block.attention, steps.block.feedForward)
+    try advanceOriginals(steps)
+    func visitGroup(_ linears: [Linear], _ input: (Range<Int>) throws -> Tensor) throws {
+      var collector = StatisticsCollector(width: linears[0].columns, selection)
+      for chunk in chunks { collector.add(try input(chunk)) }
+      let statistics = collector.finish()
+      guard statistics.isFinite else { throw Self.notFinite(linears[0]) }
+      try visit(InputGroup(block: next, linears: linears, statistics: statistics))
+    }
+    let (mixed, gated) = (try store(.mixed), try store(.gated))
+    try visitGroup([attention.query, attention.key, attention.value]) { chunk in
+      steps.attentionInput(try sequencesOfStream(chunk))
+    }
+    try visitGroup([attention.output]) { chunk in
+      let input = steps.mixed(steps.attentionInput(try sequencesOfStream(chunk)))
+      try mixed.set(chunk, input)
+      return input
+    }
+    try visitGroup([feedForward.gate, feedForward.up]) { chunk in
+      let sum = steps.addAttention(try stream.rows(chunk), try mixed.rows(chunk))
+      try stream.set(chunk, sum)
+      return steps.feedForwardInput(sum)
+    }
+    try visitGroup([feedForward.down]) { chunk in
+      let input = steps.gated(steps.feedForwardInput(try stream.rows(chunk)))
+      try gated.set(chunk, input)
+      return input
+    }
+    for chunk in chunks {
+      try stream.set(
+        chunk,
+        steps.addFeedForward(try stream.rows(chunk), try gated.rows(chunk))
+      )
+    }
+    next += 1
+  }
+
+  /// Walks through the next block as a whole, to fit it to what it was.
+  ///
+  /// - Parameter visit: Given the block with its inputs and the outputs it should have; may change
+  ///   its weights.
+  /// - Throws: What `visit` throws, and ``CalibrateError``.
+  public func walkWholeBlock(_ visit: (WholeBlock) throws -> Void) throws {
+    let steps = model.steps(ofBlock: next, positions: set.length)
+    try advanceOriginals(steps)
+    let targets = try originals ?? store(.targets)
+    if originals == nil {
+      for chunk in chunks { try targets.set(chunk, steps(try sequencesOfStream(chunk))) }
+    }
+    try visit(
+      WholeBlock(steps: steps, length: set.length, inputs: stream, targets: targets)
+    )
+    for chunk in chunks { try stream.set(chunk, steps(try sequencesOfStream(chunk))) }
+    next += 1
+  }
+
+  /// Walks through the next block without looking, as its weights are.
+  ///
+  /// - Parameter visit: Given the residual stream before and after the block, `[tokens, D]`, piece
+  ///   by piece.
+  /// - Throws: What `visit` throws, and ``CalibrateError``.
+  public func passBlock(_ visit: (_ before: Tensor, _ after: Tensor) throws -> Void = { _, _ in })
+    throws
+  {
+    let steps = model.steps(ofBlock: next, positions: set.length)
+    try advanceOriginals(steps)
+    let width = model.configuration.hiddenSize
+    for chunk in chunks {
+      let before = try sequencesOfStream(chunk)
+      let after = steps(before)
+      try visit(
+        before.reshaped([chunk.count, width]),
+        after.reshaped([chunk.count, width])
+      )
+      try stream.set(chunk, after)
+    }
+    next += 1
+  }
+
+  // MARK: - Parts
+
+  /// The rows of whole sequences that are computed at once.
+  private var chunks: [Range<Int>] {
+    let size = max(1, ActivationStore.chunkTokens / set.length) * set.length
+    return stride(from: 0, to: set.tokenCount, by: size).map {
+      $0..<min($0 + size, set.tokenCount)
+    }
+  }
+
+  private func sequences(_ chunk: Range<Int>) -> Range<Int> {
+    chunk.lowerBound / set.length..<chunk.upperBound / set.length
+  }
+
+  /// The residual stream as sequences, `[B, T, D]`.
+  private func sequencesOfStream(_ chunk: Range<Int>) throws(CalibrateError) -> Tensor {
+    try stream.rows(chunk)
+      .reshaped([chunk.count / set.length, set.length, stream.width])
+  }
+
+  private func advanceOriginals(_ steps: BlockSteps) throws(CalibrateError) {
+    guard let originals else { return }
+    for chunk in chunks {
+      let x = try originals.rows(chunk)
+        .reshaped([chunk.count / set.length, set.length, originals.width])
+      try originals.set(chunk, steps(x))
+    }
+  }
+
+  private func store(_ place: Place) throws(CalibrateError) -> ActivationStore {
+    if let store = stores[place] { return store }
+    let configuration = model.configuration
+    let width =
+      switch place {
+      case .mixed: configuration.queryHeads * configuration.headSize
+      case .gated: configuration.feedForwardSize
+      case .targets: configuration.hiddenSize
+      }
+    let store = try ActivationStore(
+      rows: set.tokenCount,
+      width: width,
+      budget: &budget,
+      scratch: scratch
+    )
+    stores[place] = store
+    return store
+  }
+
+  private static func notFinite(_ linear: Linear) -> CalibrateError {
+    CalibrateError(
+      .notFinite,
+      "an input is infinite or not a number",
+      at: linear.name,
+      remedy: "the weights before it are damaged or quantized too coarsely; leave them out with "
+        + "`exclude`, or give them more bits"
+    )
+  }
+}

@@ -1,0 +1,82 @@
+internal import Models
+public import Pipeline
+
+/// The text that a stage runs through the model to see what its layers work on.
+///
+/// A stage takes it over as a group of its own:
+///
+///     calibration: { text: builtin:calibration, sequences: 64, length: 512 }
+public struct CalibrationOptions: OptionGroup {
+  /// The text.
+  public var text = TextInput.builtinCalibration
+  /// How many sequences of it are used at most.
+  public var sequences = 64
+  /// The tokens of a sequence.
+  public var length = 512
+  /// The most memory that activations take; beyond it they are kept in a file.
+  public var memory = ByteSize(768 << 20)
+
+  /// Creates the defaults.
+  public init() {}
+
+  /// The options.
+  public static var fields: [Field<CalibrationOptions>] {
+    [
+      .field(
+        "text",
+        \.text,
+        "The text. It should resemble what the model will be used for, and must not be what it "
+          + "is measured on."
+      ),
+      .field(
+        "sequences",
+        \.sequences,
+        in: 1...1_048_576,
+        "The most sequences to use, from the start of the text."
+      ),
+      .field("length", \.length, in: 2...1_048_576, "The tokens of a sequence."),
+      .field(
+        "memory",
+        \.memory,
+        "The most memory that activations between two layers take; if they are larger they are "
+          + "kept in a file in the run directory until the stage is done."
+      ),
+    ]
+  }
+
+  /// The most tokens that are used.
+  public var tokenCount: Int { sequences * length }
+
+  /// Finds sequences longer than the model's context.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the stage.
+  ///   - option: What the stage calls the group.
+  public func check(_ promise: ModelPromise, at option: String = "calibration") -> [StageProblem] {
+    guard length > promise.configuration.contextLength else { return [] }
+    return [
+      StageProblem(
+        "sequences of \(length) tokens exceed the model's context of "
+          + "\(promise.configuration.contextLength)",
+        option: "\(option).length"
+      )
+    ]
+  }
+
+  /// About how much memory the walk through a model takes beside its weights, in bytes.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the stage.
+  ///   - collectsGram: Whether Gram matrices are collected.
+  public func peakByteCount(_ promise: ModelPromise, collectsGram: Bool) -> Int {
+    let configuration = promise.configuration
+    let widest = max(
+      configuration.feedForwardSize,
+      configuration.queryHeads * configuration.headSize
+    )
+    let kept = tokenCount * (configuration.hiddenSize + widest) * 4
+    // Two factorizations' worth of the widest Gram matrix, and one chunk of activations.
+    let matrices = collectsGram ? 3 * 8 * widest * widest : 0
+    return min(kept, memory.byteCount) + matrices + ActivationStore.chunkTokens * widest * 16
+  }
+}

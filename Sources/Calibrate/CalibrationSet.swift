@@ -1,0 +1,75 @@
+internal import Crypto
+internal import Datasets
+internal import Foundation
+public import Models
+public import Pipeline
+internal import Tokenizers
+
+/// Sequences of tokens of one length to run through a model.
+public struct CalibrationSet: Sendable {
+  /// What the text is called.
+  public let name: String
+  /// The tokens of each sequence, all of one length.
+  public let sequences: [[Int32]]
+  /// A hash of the tokens, which names the set in caches.
+  public let digest: String
+
+  /// Takes sequences as they are.
+  ///
+  /// - Precondition: There is at least one, and all are of one length from 1.
+  public init(_ sequences: [[Int32]], name: String) {
+    self.sequences = sequences
+    self.name = name
+    var hash = SHA256()
+    hash.update(data: Data("\(sequences.first?.count ?? 0) ".utf8))
+    for sequence in sequences {
+      sequence.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    }
+    digest = hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+
+  /// The tokens of a sequence.
+  public var length: Int { sequences.first?.count ?? 0 }
+  /// The tokens of all sequences.
+  public var tokenCount: Int { sequences.count * length }
+}
+
+extension CalibrationOptions {
+  /// Reads and tokenizes the text, and cuts it into sequences.
+  ///
+  /// - Parameters:
+  ///   - model: The model, whose tokenizer is used.
+  ///   - context: Where paths start; warned if the text is shorter than asked for.
+  /// - Returns: As many whole sequences as the text has, at most those asked for.
+  /// - Throws: `DatasetError` if the text cannot be read or does not fill one sequence;
+  ///   `TokenizerError` or `ModelError` if it cannot be tokenized.
+  public func load(_ model: LanguageModel, _ context: StageContext) throws -> CalibrationSet {
+    let source = text.source(context.paths)
+    let tokens = try model.tokenizer().encode(source.read())
+    let windows = try TokenWindows(
+      tokens,
+      length: length,
+      limit: tokenCount,
+      source: source.description
+    )
+    let vocabulary = model.configuration.vocabularySize
+    if let largest = tokens.max(), Int(largest) >= vocabulary {
+      throw DatasetError(
+        .otherData,
+        "the tokenizer gives token \(largest), and the model has \(vocabulary)",
+        at: source.description,
+        remedy: "tokenizer and weights belong to different models"
+      )
+    }
+    if windows.count < sequences {
+      context.warn(
+        "\(source) fills \(windows.count) of the \(sequences) sequences of \(length) tokens asked "
+          + "for calibration"
+      )
+    }
+    return CalibrationSet(
+      (0..<windows.count).map { windows[$0] },
+      name: source.description
+    )
+  }
+}

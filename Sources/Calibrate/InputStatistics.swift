@@ -1,0 +1,52 @@
+public import Tensor
+
+/// What is known of the inputs of linear layers that share one.
+public struct InputStatistics: Sendable {
+  /// What is collected.
+  public struct Selection: OptionSet, Sendable {
+    /// The bits of the set.
+    public let rawValue: Int
+    /// Creates a set from its bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// The Gram matrix, and with it the sums of squares.
+    public static let gram = Selection(rawValue: 1)
+    /// Sums of squares.
+    public static let squares = Selection(rawValue: 2)
+    /// Sums of magnitudes and the largest magnitudes.
+    public static let magnitudes = Selection(rawValue: 4)
+    /// The histogram of magnitudes.
+    public static let histogram = Selection(rawValue: 8)
+  }
+
+  /// How many inputs were seen: tokens.
+  public let rowCount: Int
+  /// `Σ x · xᵀ` over all inputs, `[D, D]`, `float64`; nil if not collected.
+  public let gram: Tensor?
+  /// `Σ x²` of each channel, `[D]`; empty if not collected.
+  public let sumsOfSquares: [Double]
+  /// `Σ |x|` of each channel, `[D]`; empty if not collected.
+  public let sumsOfMagnitudes: [Double]
+  /// The largest `|x|` of each channel, `[D]`; empty if not collected.
+  public let largestMagnitudes: [Float]
+  /// How often magnitudes fall into the bins of ``MagnitudeHistogram``; nil if not collected.
+  public let histogram: MagnitudeHistogram?
+
+  /// Whether every number that was seen is finite.
+  public var isFinite: Bool {
+    sumsOfSquares.allSatisfy(\.isFinite) && sumsOfMagnitudes.allSatisfy(\.isFinite)
+  }
+}
+
+/// Counts of magnitudes in bins of equal relative width, 32 for each power of two, so that no range
+/// has to be known before the first value is seen.
+public struct MagnitudeHistogram: Sendable {
+  /// The count of each bin.
+  public internal(set) var counts: [Int64]
+
+  /// The least magnitude of a bin.
+  public static func lowerBound(of bin: Int) -> Float { Float(bitPattern: UInt32(bin) << 18) }
+
+  /// The number of values counted.
+  public var total: Int64 { counts.reduce(0, +) }
+}

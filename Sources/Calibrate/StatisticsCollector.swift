@@ -1,0 +1,133 @@
+internal import CKernels
+internal import Tensor
+
+/// Takes in inputs piece by piece and adds up what is asked for.
+///
+/// Products of a piece are summed in float32 and pieces in float64, so that the result does not
+/// lose digits with the number of tokens. Nothing depends on the number of threads.
+struct StatisticsCollector {
+  private let width: Int
+  private let selection: InputStatistics.Selection
+  private var rowCount = 0
+  private var gram: Tensor?
+  private var squares: [Double] = []
+  private var magnitudes: [Double] = []
+  private var largest: [Float] = []
+  private var histogram: MagnitudeHistogram?
+
+  /// Rows of the Gram matrix that are computed at once, up to the diagonal.
+  private static let band = 384
+
+  init(width: Int, _ selection: InputStatistics.Selection) {
+    self.width = width
+    self.selection = selection
+    if selection.contains(.gram) {
+      gram = Tensor(zeros: [width, width], dtype: .float64)
+    } else if selection.contains(.squares) {
+      squares = Array(repeating: 0, count: width)
+    }
+    if selection.contains(.magnitudes) {
+      magnitudes = Array(repeating: 0, count: width)
+      largest = Array(repeating: 0, count: width)
+    }
+    if selection.contains(.histogram) {
+      histogram = MagnitudeHistogram(
+        counts: Array(repeating: 0, count: Int(SLM_MAGNITUDE_BINS))
+      )
+    }
+  }
+
+  /// Takes in inputs, `[..., D]`, float32.
+  mutating func add(_ inputs: Tensor) {
+    let inputs = inputs.reshaped([inputs.count / width, width])
+    rowCount += inputs.shape[0]
+    if gram != nil { addProducts(inputs) }
+    if !squares.isEmpty {
+      inputs.columnSums(squared: true).withElements(as: Float.self) { sums in
+        squares.withUnsafeMutableBufferPointer {
+          slm_add_wide(sums.baseAddress, Int64(width), $0.baseAddress)
+        }
+      }
+    }
+    if !magnitudes.isEmpty { addMagnitudes(inputs) }
+    if histogram != nil {
+      inputs.withElements(as: Float.self) { values in
+        histogram?.counts.withUnsafeMutableBufferPointer {
+          slm_magnitude_histogram(values.baseAddress, Int64(values.count), $0.baseAddress)
+        }
+      }
+    }
+  }
+
+  private mutating func addProducts(_ inputs: Tensor) {
+    // Rows of the transpose are channels: bands of them are views.
+    let channels = inputs.transposed()
+    let width = width
+    gram?.withMutableElements(as: Double.self) { sums in
+      for start in stride(from: 0, to: width, by: Self.band) {
+        let end = min(width, start + Self.band)
+        let products = matrixProduct(
+          channels.rows(start..<end),
+          channels.rows(0..<end),
+          secondTransposed: true
+        )
+        let source = Shared(UnsafeRawPointer(products.unsafeBase))
+        let target = Shared(sums.baseAddress.map { $0 + start * width })
+        parallelRanges(end - start, grain: 16) { rows in
+          for row in rows {
+            let values = source.pointer + row * end * MemoryLayout<Float>.size
+            slm_add_wide(
+              values.assumingMemoryBound(to: Float.self),
+              Int64(end),
+              target.pointer.map { $0 + row * width }
+            )
+          }
+        }
+        withExtendedLifetime(products) {}
+      }
+    }
+  }
+
+  private mutating func addMagnitudes(_ inputs: Tensor) {
+    let (rows, width) = (inputs.shape[0], width)
+    inputs.withElements(as: Float.self) { values in
+      magnitudes.withUnsafeMutableBufferPointer { sums in
+        largest.withUnsafeMutableBufferPointer { largest in
+          let (values, sums) = (Shared(values.baseAddress), Shared(sums.baseAddress))
+          let top = Shared(largest.baseAddress)
+          parallelRanges(width, grain: 64) { columns in
+            slm_column_magnitudes(
+              values.pointer,
+              Int64(rows),
+              Int64(width),
+              Int64(columns.lowerBound),
+              Int64(columns.upperBound),
+              sums.pointer,
+              top.pointer
+            )
+          }
+        }
+      }
+    }
+  }
+
+  /// What was seen, the Gram matrix whole.
+  consuming func finish() -> InputStatistics {
+    var squares = squares
+    let width = width
+    gram?.withMutableElements(as: Double.self) { sums in
+      for row in 0..<width {
+        for column in 0..<row { sums[column * width + row] = sums[row * width + column] }
+      }
+      squares = (0..<width).map { sums[$0 * width + $0] }
+    }
+    return InputStatistics(
+      rowCount: rowCount,
+      gram: gram,
+      sumsOfSquares: squares,
+      sumsOfMagnitudes: magnitudes,
+      largestMagnitudes: largest,
+      histogram: histogram
+    )
+  }
+}

@@ -1,0 +1,67 @@
+internal import Models
+internal import Pipeline
+
+/// Collects what quantizing each matrix did to its outputs, for the report.
+struct CalibratedTally {
+  /// A matrix.
+  struct Entry {
+    let name: String
+    let byteCountBefore: Int
+    /// The outputs' error when rounded to the nearest.
+    let before: OutputError
+    /// The outputs' error in the end.
+    var after: OutputError
+    /// What was added to the Gram matrix, in means of its diagonal.
+    var damping = 0.0
+    /// What did not go as usual.
+    var note: String?
+
+    init(_ name: String, byteCountBefore: Int, before: OutputError) {
+      self.name = name
+      self.byteCountBefore = byteCountBefore
+      self.before = before
+      after = before
+    }
+  }
+
+  private var layers: [StageReport.Layer] = []
+  private var sums = (before: 0.0, after: 0.0)
+  private var bytesBefore = 0
+  private var bytesAfter = 0
+  private var weights = 0
+  private var fallbacks: [String] = []
+
+  /// Adds a matrix with its new weight.
+  mutating func add(_ entry: Entry, _ weight: any LinearWeight) {
+    layers.append(
+      StageReport.Layer(
+        entry.name,
+        [
+          "nearest_output_error": entry.before.relative, "output_error": entry.after.relative,
+          "bytes_before": Double(entry.byteCountBefore), "bytes_after": Double(weight.byteCount),
+        ],
+        note: [weight.format.description, entry.note].compactMap(\.self).joined(separator: "; ")
+      )
+    )
+    sums.before += entry.before.relative
+    sums.after += entry.after.relative
+    bytesBefore += entry.byteCountBefore
+    bytesAfter += weight.byteCount
+    weights += weight.rows * weight.columns
+    if let note = entry.note { fallbacks.append("\(entry.name): \(note)") }
+  }
+
+  /// The table, and means over all matrices; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
+  var report: StageReport {
+    let count = Double(max(1, layers.count))
+    return StageReport(
+      metrics: [
+        "nearest_output_error": sums.before / count, "output_error": sums.after / count,
+        "bytes_before": Double(bytesBefore), "bytes_after": Double(bytesAfter),
+        "bits_per_quantized_weight": weights > 0 ? Double(bytesAfter) * 8 / Double(weights) : 0,
+      ],
+      layers: layers,
+      warnings: fallbacks
+    )
+  }
+}

@@ -1,0 +1,147 @@
+internal import Calibrate
+public import Models
+public import Pipeline
+internal import Tensor
+
+/// `quantize.gptq`: rounds weights to integer codes so that the layers' outputs on a calibration
+/// text stay as near as they can.
+///
+/// Each layer is fitted to the inputs that the layers before it give once they are quantized:
+///
+///     - quantize.gptq: { bits: 4, group_size: 32, calibration: { text: train.txt } }
+///
+/// Embedding and head have no place in this and are left to `quantize.round_to_nearest`.
+public struct GPTQStage: Stage {
+  /// `quantize.gptq`.
+  public static let kind = "quantize.gptq"
+  /// What the stage does.
+  public static let summary =
+    "Rounds weights to integer codes so that the outputs of layers on a calibration text stay as "
+    + "near as they can (GPTQ)."
+  /// The model that later stages read is quantized.
+  public static let effect = StageEffect.changesModel
+
+  private let options: GPTQOptions
+
+  /// Creates the stage.
+  public init(_ options: GPTQOptions) { self.options = options }
+
+  /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
+  /// is not a layer of a block.
+  public func check(_ promise: inout ModelPromise) -> [StageProblem] {
+    var problems = options.selection.check(promise) + options.calibration.check(promise)
+    guard problems.isEmpty else { return problems }
+    let parts = options.selection.select(from: promise)
+    let layers = Set(promise.linears.map(\.name))
+    if let outside = parts.first(where: { !layers.contains($0.name) }) {
+      problems.append(
+        StageProblem(
+          "`\(outside.name)` is no layer of a block; quantize it by `quantize.round_to_nearest`",
+          option: "targets"
+        )
+      )
+    }
+    if let objection = options.grid.objection(to: parts) {
+      problems.append(StageProblem(objection, option: "group_size"))
+    }
+    guard problems.isEmpty else { return problems }
+    let grid = options.grid
+    promise.update(Set(parts.map(\.name))) { part in
+      part.format = .groups(grid.format)
+      // Corrections fill what pruning had emptied.
+      part.sparsity = 0
+      part.zeroPattern = nil
+    }
+    return []
+  }
+
+  /// Says what is selected, and estimates memory from sizes and the time from operations.
+  public func plan(_ promise: ModelPromise) -> StagePlan {
+    let parts = options.selection.select(from: promise)
+    let tokens = Double(options.calibration.tokenCount)
+    var operations = 0.0
+    for part in promise.linears {
+      operations += 2 * tokens * Double(part.shape.count)
+    }
+    for part in parts {
+      let columns = Double(part.shape.columns)
+      // Gram matrices are shared by two layers on average; the walk and both error measures.
+      operations += tokens * columns * columns / 2 + 10 * Double(part.shape.count) * columns
+    }
+    var notes: [String] = []
+    let widest = parts.map(\.shape.columns).max() ?? 0
+    if options.calibration.tokenCount < 4 * widest {
+      notes.append(
+        "\(options.calibration.tokenCount) tokens are few to tell \(widest) inputs apart; four "
+          + "times as many tokens as inputs are better"
+      )
+    }
+    return StagePlan(
+      matches: options.selection.matches(in: promise),
+      peakByteCount: promise.peakByteCount(
+        making: options.calibration.peakByteCount(promise, collectsGram: true)
+      ),
+      seconds: operations / 6e10,
+      notes: notes
+    )
+  }
+
+  /// Walks through the model, storing each block when it is complete.
+  public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    let set = try options.calibration.load(model, context)
+    let walk = try BlockWalk(
+      model,
+      set,
+      memoryByteCount: options.calibration.memory.byteCount,
+      scratch: context.folder
+    )
+    var tally = CalibratedTally()
+    for index in model.blocks.indices {
+      try walk.walkBlock(collecting: .gram) { group in
+        let linears = group.linears.filter { options.selection.selects($0.name) }
+        guard !linears.isEmpty, let gram = group.statistics.gram else { return }
+        let span = options.grid.groupSize.count ?? gram.shape[0]
+        let factor = GramFactor(
+          gram,
+          damping: options.damping,
+          ordering: options.order == .importance ? .importance : .stored,
+          span: span
+        )
+        for linear in linears { try quantize(linear, factor, gram, &tally) }
+      }
+      try context.finishBlock(index, of: model.blocks.count)
+    }
+    return tally.report
+  }
+
+  /// Quantizes a layer, falling back to rounding to the nearest where that is no worse.
+  private func quantize(
+    _ linear: Linear,
+    _ factor: GramFactor,
+    _ gram: Tensor,
+    _ tally: inout CalibratedTally
+  ) throws {
+    let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
+    let matrix = linear.weight.matrix
+    let original = matrix.widened()
+    let nearest = try roundToNearest(matrix, grid: options.grid, layer: linear.name).weight
+    let before = OutputError(original, nearest.dense, gram: gram)
+    var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
+    let found = try gptq(matrix, grid: options.grid, gram: factor, layer: linear.name)
+    if let found {
+      entry.after = OutputError(original, found.dense, gram: gram)
+      entry.damping = factor.damping
+      if factor.damping > options.damping { entry.note = "damping \(factor.damping)" }
+    } else {
+      entry.note = "rounded to the nearest: the Gram matrix cannot be factored"
+    }
+    if let found, entry.after.squaredError <= before.squaredError {
+      linear.weight = found
+    } else {
+      if found != nil { entry.note = "rounded to the nearest: no worse than GPTQ" }
+      entry.after = before
+      linear.weight = nearest
+    }
+    tally.add(entry, linear.weight)
+  }
+}

@@ -1,0 +1,31 @@
+internal import Models
+internal import Tensor
+
+/// How far a layer's outputs move when its weight is replaced, over all inputs of which a Gram
+/// matrix was collected.
+struct OutputError {
+  /// `Σ ‖(W − Q) x‖²`.
+  let squaredError: Double
+  /// `Σ ‖W x‖²`.
+  let squaredNorm: Double
+
+  /// The error as a share of the outputs' squares, from 0; 0 if the outputs are.
+  var relative: Double { squaredNorm > 0 ? squaredError / squaredNorm : 0 }
+
+  /// Measures outputs of `quantized` against those of `original`, `[outputs, inputs]`, float32.
+  ///
+  /// - Complexity: `4 · outputs · inputs²` operations in float64, for a slice of rows at a time.
+  init(_ original: Tensor, _ quantized: Tensor, gram: Tensor) {
+    let rows = original.shape[0]
+    var (error, norm) = (0.0, 0.0)
+    for start in stride(from: 0, to: rows, by: 512) {
+      let slice = start..<min(rows, start + 512)
+      let weights = original.rows(slice).converted(to: .float64)
+      let difference = weights - quantized.rows(slice).converted(to: .float64)
+      norm += matrixProduct(weights, gram).dot(weights)
+      error += matrixProduct(difference, gram).dot(difference)
+    }
+    squaredError = max(0, error)
+    squaredNorm = norm
+  }
+}

@@ -1,0 +1,106 @@
+import Calibrate
+import Foundation
+import Models
+import Tensor
+import TestSupport
+import Testing
+
+@Suite("Walking through a model block by block")
+struct BlockWalkTests {
+  private let set = CalibrationSet(
+    (0..<5).map { row in (0..<24).map { Int32(($0 * 7 + row * 31) % 250) } },
+    name: "numbers"
+  )
+
+  private func walk(_ model: LanguageModel, memory: Int = 1 << 20, original: Bool = false) throws
+    -> BlockWalk
+  {
+    try BlockWalk(
+      model,
+      set,
+      memoryByteCount: memory,
+      scratch: FileManager.default.temporaryDirectory,
+      followsOriginal: original
+    )
+  }
+
+  /// The inputs of each group of layers as a plain forward pass sees them.
+  private func inputs(_ model: LanguageModel) -> [String: Tensor] {
+    var inputs: [String: Tensor] = [:]
+    _ = model.hidden(set.sequences, cache: nil) { linear, input in
+      inputs[linear.name] = input.reshaped([input.count / linear.columns, linear.columns])
+    }
+    return inputs
+  }
+
+  @Test("statistics are those of the inputs of a forward pass", arguments: [1 << 20, 0])
+  func statistics(memory: Int) throws {
+    let tiny = try TinyModel()
+    let model = try tiny.load()
+    let inputs = inputs(model)
+    let walk = try walk(model, memory: memory)
+    var seen: [String] = []
+    for _ in model.blocks {
+      try walk.walkBlock(collecting: [.gram, .magnitudes, .histogram]) { group in
+        let name = group.linears[0].name
+        seen += group.linears.map(\.name)
+        let x = try #require(inputs[name]).converted(to: .float64)
+        let expected = matrixProduct(x, x, firstTransposed: true)
+        let gram = try #require(group.statistics.gram)
+        #expect(difference(gram, expected, relative: 1e-5, absolute: 1e-4) == nil)
+        let rows = x.elements(as: Double.self)
+        let width = group.linears[0].columns
+        let first = stride(from: 0, to: rows.count, by: width).map { abs(rows[$0]) }
+        #expect(group.statistics.rowCount == 120)
+        #expect(abs(group.statistics.sumsOfMagnitudes[0] - first.reduce(0, +)) < 1e-4)
+        #expect(Double(group.statistics.largestMagnitudes[0]) - (first.max() ?? 0) < 1e-6)
+        #expect(group.statistics.histogram?.total == Int64(rows.count))
+      }
+    }
+    #expect(seen == model.linears.map(\.name))
+  }
+
+  @Test("a changed layer is seen by those after it, and not by the original stream")
+  func changes() throws {
+    let tiny = try TinyModel()
+    let (model, changed) = (try tiny.load(), try tiny.load())
+    let walk = try walk(model, original: true)
+    let target = "model.layers.0.self_attn.v_proj"
+    func double(_ linear: Linear) {
+      linear.weight = DenseWeight(linear.weight.dense.scaled(by: 2))
+    }
+    for linear in changed.linears where linear.name == target { double(linear) }
+    let inputs = inputs(changed)
+    for index in model.blocks.indices {
+      try walk.walkBlock(collecting: .gram) { group in
+        let x = try #require(inputs[group.linears[0].name]).converted(to: .float64)
+        let gram = try #require(group.statistics.gram)
+        let expected = matrixProduct(x, x, firstTransposed: true)
+        #expect(difference(gram, expected, relative: 1e-5, absolute: 1e-4) == nil)
+        for linear in group.linears where linear.name == target { double(linear) }
+      }
+      #expect(walk.next == index + 1)
+    }
+  }
+
+  @Test("a whole block has the inputs and outputs of the model before it was changed")
+  func wholeBlocks() throws {
+    let tiny = try TinyModel()
+    let (model, original) = (try tiny.load(), try tiny.load())
+    let walk = try walk(model, original: true)
+    let untouched = try self.walk(original)
+    for _ in model.blocks {
+      var expected: Tensor?
+      try untouched.passBlock { _, after in expected = after }
+      try walk.walkWholeBlock { whole in
+        let targets = try whole.targets(0..<whole.sequenceCount)
+        let after = try #require(expected).reshaped(targets.shape)
+        #expect(difference(targets, after, relative: 1e-6, absolute: 1e-6) == nil)
+        let output = whole(try whole.inputs(0..<1))
+        #expect(output.shape == [1, 24, 64])
+        let down = whole.block.feedForward.down
+        down.weight = DenseWeight(down.weight.dense.scaled(by: 0.5))
+      }
+    }
+  }
+}
