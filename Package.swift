@@ -72,6 +72,7 @@ let modules: [Module] = [
     uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
+  Module(name: "Prune", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
   Module(
     name: "Export",
     uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]

@@ -1,6 +1,7 @@
 internal import Calibrate
 internal import Foundation
 internal import Models
+internal import Pipeline
 internal import Tensor
 
 /// What a model predicts for each token of a sequence, summed up.

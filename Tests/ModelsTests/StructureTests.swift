@@ -126,7 +126,9 @@ struct StructureTests {
     try ModelWriter(small, to: folder).finish()
     let read = try ModelLoader.load(folder)
     #expect(read.configuration == structure.configuration)
-    #expect(read.parameterCount == read.outline.parts.reduce(biasCount(read)) { $0 + $1.shape.count })
+    #expect(
+      read.parameterCount == read.outline.parts.reduce(biasCount(read)) { $0 + $1.shape.count }
+    )
     #expect(difference(logits(read), expected) == nil)
   }
 

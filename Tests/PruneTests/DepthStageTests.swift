@@ -133,15 +133,21 @@ struct DepthStageTests {
       ("layers.1", { $0.layers = [2, 6] }),
       ("layers.1", { $0.layers = [2, 2] }),
       ("layers", { $0.layers = [0, 1, 2, 3, 4, 5] }),
-      ("calibration.length", {
-        $0.blocks = .count(1)
-        $0.calibration.length = 129
-      }),
+      (
+        "calibration.length",
+        {
+          $0.blocks = .count(1)
+          $0.calibration.length = 129
+        }
+      ),
       (nil, { _ in }),
-      ("keep", {
-        $0.blocks = .count(1)
-        $0.keep = .count(5)
-      }),
+      (
+        "keep",
+        {
+          $0.blocks = .count(1)
+          $0.keep = .count(5)
+        }
+      ),
     ] as [(String?, @Sendable (inout DepthOptions) -> Void)]
   )
   func refused(_ option: String?, _ change: @Sendable (inout DepthOptions) -> Void) throws {

@@ -8,3 +8,4 @@
 #include "slm_gptq.h"
 #include "slm_kernels.h"
 #include "slm_round.h"
+#include "slm_sparsity.h"

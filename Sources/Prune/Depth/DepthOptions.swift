@@ -89,7 +89,11 @@ public struct DepthOptions: StageOptions {
         \.parametersAtMost,
         "The most weights that remain; as few blocks are removed as that takes."
       ),
-      .field("layers", \.layers, "The numbers of the blocks to remove, from 0; nothing is measured."),
+      .field(
+        "layers",
+        \.layers,
+        "The numbers of the blocks to remove, from 0; nothing is measured."
+      ),
       .field("method", \.method, "How blocks are chosen."),
       .field(
         "contiguous",

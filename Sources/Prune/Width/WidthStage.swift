@@ -126,7 +126,8 @@ public struct WidthStage: Stage {
     }
     if options.compensate { seconds += 3 * pass }
     if options.parametersAtMost != nil {
-      let share = Double(min(8, options.calibration.sequences)) / Double(options.calibration.sequences)
+      let share =
+        Double(min(8, options.calibration.sequences)) / Double(options.calibration.sequences)
       seconds += Double(options.axes.count + 1) * share * pass
     }
     let trained = options.importance == .taylor ? promise.parameterCount / 3 * 8 : 0
