@@ -77,6 +77,7 @@ let modules: [Module] = [
       "CKernels", "Tensor", "Datasets", "Models", "Train", "Calibrate", "TrainStages", "Pipeline",
     ]
   ),
+  Module(name: "Prune", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
   Module(
     name: "Export",
     uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]

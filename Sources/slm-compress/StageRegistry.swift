@@ -1,6 +1,7 @@
 import Evaluate
 import Export
 import Pipeline
+import Prune
 import Quantize
 import TrainStages
 
@@ -8,7 +9,8 @@ import TrainStages
 enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
   static let registry = StageRegistry(
-    stages: trainStages + quantizeStages + exportStages + evaluateStages + pipelineStages
+    stages: trainStages + pruneStages + quantizeStages + exportStages + evaluateStages
+      + pipelineStages
   )
 
   /// What a recipe's `evaluation` is done by.

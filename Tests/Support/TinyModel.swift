@@ -3,7 +3,8 @@ public import Foundation
 public import Models
 public import Tensor
 
-/// A random two-layer Llama with a byte-level tokenizer, in a folder that is removed with the object.
+/// A random Llama of two layers, or as many as asked for, with a byte-level tokenizer, in a folder
+/// that is removed with the object.
 ///
 /// It has about 80 000 weights; rows of 64 and 96 are whole blocks of GGUF, which can express the
 /// tokenizer too.
@@ -36,11 +37,13 @@ public final class TinyModel {
   /// The folder.
   public let url: URL
   private let variant: Variant
+  private let blocks: Int
   private static let (width, wide, heads, keyHeads, vocabulary) = (64, 96, 4, 2, 264)
 
   /// Writes a model.
-  public init(_ variant: Variant = Variant(), seed: UInt64 = 1) throws {
+  public init(_ variant: Variant = Variant(), blocks: Int = 2, seed: UInt64 = 1) throws {
     self.variant = variant
+    self.blocks = blocks
     url = FileManager.default.temporaryDirectory.appending(path: "tiny-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     var random = TinyRandom(seed: seed)
@@ -70,6 +73,18 @@ public final class TinyModel {
   /// Opens the model.
   public func load() throws -> LanguageModel { try ModelLoader.load(url) }
 
+  /// Puts a changed model in place of the one that was written.
+  public func save(_ model: LanguageModel) throws {
+    let saved = result("saved")
+    try FileManager.default.createDirectory(at: saved, withIntermediateDirectories: true)
+    try ModelWriter(model, to: saved).finish()
+    try FileManager.default.removeItem(at: result("model.safetensors"))
+    for file in try FileManager.default.contentsOfDirectory(atPath: saved.path) {
+      try? FileManager.default.removeItem(at: result(file))
+      try FileManager.default.moveItem(at: saved.appending(path: file), to: result(file))
+    }
+  }
+
   /// A path inside the model's folder, for results.
   public func result(_ name: String) -> URL { url.appending(path: name) }
 
@@ -77,7 +92,7 @@ public final class TinyModel {
     let (width, wide) = (Self.width, Self.wide)
     let keys = width / Self.heads * Self.keyHeads
     var shapes: [(String, Shape)] = [("model.embed_tokens.weight", [Self.vocabulary, width])]
-    for layer in 0..<2 {
+    for layer in 0..<blocks {
       let prefix = "model.layers.\(layer)"
       let matrices = [
         ("self_attn.q_proj", width, width), ("self_attn.k_proj", keys, width),
@@ -112,7 +127,7 @@ public final class TinyModel {
     return .object([
       "architectures": .array([.string("LlamaForCausalLM")]), "model_type": .string("llama"),
       "hidden_act": .string("silu"), "hidden_size": .integer(Self.width),
-      "intermediate_size": .integer(Self.wide), "num_hidden_layers": .integer(2),
+      "intermediate_size": .integer(Self.wide), "num_hidden_layers": .integer(blocks),
       "num_attention_heads": .integer(Self.heads), "num_key_value_heads": .integer(Self.keyHeads),
       "vocab_size": .integer(Self.vocabulary), "max_position_embeddings": .integer(128),
       "rms_norm_eps": .number(1e-5), "tie_word_embeddings": .bool(variant.tiesEmbeddings),

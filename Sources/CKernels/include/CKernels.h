@@ -9,3 +9,4 @@
 #include "slm_kernels.h"
 #include "slm_levels.h"
 #include "slm_round.h"
+#include "slm_sparsity.h"

@@ -41,6 +41,17 @@ public struct ModelCompanions: Sendable {
     self.makeTokenizer = tokenizer
   }
 
+  /// The companions of a model that another one was made into: the same with another config.json.
+  init(replacing configuration: JSONValue, in companions: ModelCompanions) {
+    self.init(
+      configuration: configuration,
+      files: companions.files,
+      origin: companions.origin,
+      name: companions.name,
+      tokenizer: companions.makeTokenizer
+    )
+  }
+
   func tokenizer() throws -> Tokenizer { try makeTokenizer() }
 
   /// The chat template in Jinja, if the model has one.

@@ -108,7 +108,7 @@ extension LanguageModel {
 
 extension Linear {
   /// The dtype of the weight's elements, float32 if it is quantized.
-  fileprivate var elementType: DType {
+  package var elementType: DType {
     if case .elements(let dtype) = format { dtype } else { .float32 }
   }
 }

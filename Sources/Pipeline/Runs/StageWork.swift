@@ -50,7 +50,10 @@ struct StageWork {
       exportURL: export.appending(path: stage.exportName),
       paths: session.file.paths,
       listener: session.log,
-      writeBlock: { try writer?.writeBlock($0) }
+      writeBlock: { try writer?.writeBlock($0) },
+      useModel: { other in
+        if writer != nil { writer = ModelWriter(other, to: checkpoint) }
+      }
     )
     try FileTree.create(context.stateFolder)
     if stage.effect == .exports { try FileTree.create(export) }

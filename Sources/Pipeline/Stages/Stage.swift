@@ -44,7 +44,9 @@ public protocol Stage: Sendable {
   /// Runs the stage.
   ///
   /// A stage that changes the model calls ``StageContext/finishBlock(_:of:)`` as soon as a block
-  /// has its final weights. One that exports writes to ``StageContext/exportURL``.
+  /// has its final weights; one that changes its structure first makes another model the result
+  /// by ``StageContext/replaceModel(by:)``. One that exports writes to
+  /// ``StageContext/exportURL``.
   ///
   /// - Throws: Any error that stops the stage; the run can be resumed before it.
   func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport

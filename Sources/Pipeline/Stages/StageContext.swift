@@ -1,5 +1,5 @@
 public import Foundation
-import Models
+public import Models
 
 /// What a running stage may use: files, randomness, progress and the run's log.
 public final class StageContext {
@@ -24,6 +24,7 @@ public final class StageContext {
   public let paths: RecipePaths
   private let listener: any RunListener
   private let writeBlock: (Int) throws -> Void
+  private let useModel: (LanguageModel) -> Void
   private(set) var warnings: [String] = []
 
   /// Creates a context.
@@ -37,6 +38,7 @@ public final class StageContext {
   ///   - paths: Where paths of the recipe start.
   ///   - listener: Who is told about progress.
   ///   - writeBlock: Stores a block of the model that has its final weights.
+  ///   - useModel: Takes another model for the stage's result, before its first block is stored.
   public init(
     modelFolder: URL,
     baselineURL: URL? = nil,
@@ -45,7 +47,8 @@ public final class StageContext {
     exportURL: URL,
     paths: RecipePaths,
     listener: any RunListener = SilentListener(),
-    writeBlock: @escaping (_ index: Int) throws -> Void = { _ in }
+    writeBlock: @escaping (_ index: Int) throws -> Void = { _ in },
+    useModel: @escaping (_ model: LanguageModel) -> Void = { _ in }
   ) {
     self.modelFolder = modelFolder
     self.baselineURL = baselineURL ?? modelFolder
@@ -56,6 +59,7 @@ public final class StageContext {
     self.paths = paths
     self.listener = listener
     self.writeBlock = writeBlock
+    self.useModel = useModel
   }
 
   /// Tells how far the stage is.
@@ -74,6 +78,13 @@ public final class StageContext {
     warnings.append(message)
     listener.receive(.warning(message))
   }
+
+  /// Makes another model the stage's result, such as one with fewer blocks or narrower layers.
+  ///
+  /// A stage that changes the structure calls this with a model whose matrices are read from those
+  /// of its input, before it finishes the first block. Blocks finished from then on are the other
+  /// model's.
+  public func replaceModel(by model: LanguageModel) { useModel(model) }
 
   /// Stores a block whose weights are final, and reports progress.
   ///

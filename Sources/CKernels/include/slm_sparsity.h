@@ -1,0 +1,57 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Choosing which weights become zero, by scores of which the least go first. Scores are not
+// negative; of equal ones the first goes. Masks hold 1 where a weight goes and 0 elsewhere.
+
+// Marks the `zeros` least of some scores. `scratch` holds as many floats as there are scores.
+void slm_mask_least(
+    const float *scores, int64_t count, int64_t zeros, float *scratch, uint8_t *mask);
+
+// Marks the `zeros` least of every `group` neighbouring scores; `count` is a multiple of `group`,
+// which is at most 64.
+void slm_mask_groups(
+    const float *scores, int64_t count, int64_t group, int64_t zeros, uint8_t *mask);
+
+// Writes |weight| * factor, or |weight| for no factors. What is not a number becomes infinity.
+void slm_scores(const float *weights, const float *factors, int64_t count, float *scores);
+
+// Adds the squares of the scores of each run of `width` neighbours to its sum; the last run may be shorter.
+void slm_run_sums(const float *scores, int64_t count, int64_t width, double *sums);
+
+// Sets to zero what the mask marks, and adds to sums[0] the squares of what went, to sums[1] those
+// of all.
+void slm_apply_mask(float *weights, const uint8_t *mask, int64_t count, double *sums);
+
+// Counts weights by bits of their magnitudes: by the upper 16 if `upper` is negative, otherwise by
+// the lower 16 of those with these upper ones. Magnitudes are in the order of their bits.
+void slm_magnitude_counts(
+    const float *weights, int64_t count, int32_t upper, int64_t *counts);
+
+// Marks weights whose magnitude has bits less than `threshold`, and the first *equals that have
+// just these, of which *equals is counted down.
+void slm_mask_below(
+    const float *weights, int64_t count, uint32_t threshold, int64_t *equals, uint8_t *mask);
+
+// The number of zeros.
+int64_t slm_count_zeros(const float *weights, int64_t count);
+
+// How many scores are greater than a number.
+int64_t slm_count_above(const float *scores, int64_t count, float limit);
+
+// A row of a matrix whose weights are set to zero column by column, each making up for what it took
+// with the columns to come.
+struct slm_sparse_row {
+  double *weights;     // [columns]; those to come are corrected
+  uint8_t *mask;       // [columns]
+  double *errors;      // [end - begin] of a call
+};
+
+// Takes columns begin..<end. `factor` is U of inverse(H) = U^T U, [columns, columns]. With a group,
+// the mask of each is chosen when its first column is reached, by |weight| * factors; without
+// (group 0) it is given.
+void slm_sparse_columns(
+    const struct slm_sparse_row *row, const double *factor, const float *factors, int64_t columns,
+    int64_t begin, int64_t end, int64_t group, int64_t zeros);

@@ -1,0 +1,172 @@
+#include "include/slm_sparsity.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "multiversion.h"
+
+// The k-th least of some values, from 0; their order is lost. Hoare's selection with the median of
+// three, so that sorted and equal values cost no more than others.
+static float slm_select(float *values, int64_t count, int64_t k) {
+  int64_t low = 0, high = count - 1;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    float a = values[low], b = values[middle], c = values[high];
+    if (a > b) { const float t = a; a = b; b = t; }
+    if (b > c) b = c;
+    const float pivot = a > b ? a : b;
+    int64_t i = low, j = high;
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i <= j) {
+        const float t = values[i];
+        values[i++] = values[j];
+        values[j--] = t;
+      }
+    }
+    if (k <= j) {
+      high = j;
+    } else if (k >= i) {
+      low = i;
+    } else {
+      return pivot;
+    }
+  }
+  return values[low];
+}
+
+void slm_mask_least(
+    const float *scores, int64_t count, int64_t zeros, float *scratch, uint8_t *mask) {
+  if (zeros <= 0 || count <= 0) {
+    memset(mask, 0, (size_t)(count > 0 ? count : 0));
+    return;
+  }
+  if (zeros >= count) {
+    memset(mask, 1, (size_t)count);
+    return;
+  }
+  memcpy(scratch, scores, (size_t)count * sizeof(float));
+  const float threshold = slm_select(scratch, count, zeros - 1);
+  int64_t below = 0;
+  for (int64_t i = 0; i < count; i++) {
+    mask[i] = scores[i] < threshold;
+    below += mask[i];
+  }
+  for (int64_t i = 0; i < count && below < zeros; i++) {
+    if (scores[i] == threshold) {
+      mask[i] = 1;
+      below++;
+    }
+  }
+}
+
+void slm_mask_groups(
+    const float *scores, int64_t count, int64_t group, int64_t zeros, uint8_t *mask) {
+  for (int64_t start = 0; start < count; start += group) {
+    const float *s = scores + start;
+    for (int64_t i = 0; i < group; i++) {
+      // A weight goes if fewer than `zeros` others go before it.
+      int64_t before = 0;
+      for (int64_t j = 0; j < group; j++) before += s[j] < s[i] || (s[j] == s[i] && j < i);
+      mask[start + i] = before < zeros;
+    }
+  }
+}
+
+SLM_MULTIVERSION
+void slm_scores(
+    const float *restrict weights, const float *restrict factors, int64_t count,
+    float *restrict scores) {
+  for (int64_t i = 0; i < count; i++) {
+    const float score = fabsf(weights[i]) * (factors ? factors[i] : 1.0f);
+    scores[i] = score >= 0 ? score : INFINITY;
+  }
+}
+
+void slm_run_sums(const float *scores, int64_t count, int64_t width, double *sums) {
+  for (int64_t i = 0; i < count; i++) sums[i / width] += (double)scores[i] * (double)scores[i];
+}
+
+void slm_apply_mask(float *weights, const uint8_t *mask, int64_t count, double *sums) {
+  double gone = 0, all = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double square = (double)weights[i] * (double)weights[i];
+    all += square;
+    if (mask[i]) {
+      gone += square;
+      weights[i] = 0;
+    }
+  }
+  sums[0] += gone;
+  sums[1] += all;
+}
+
+static inline uint32_t slm_magnitude_bits(const float *weight) {
+  uint32_t bits;
+  memcpy(&bits, weight, sizeof bits);
+  return bits & 0x7FFFFFFFu;
+}
+
+void slm_magnitude_counts(
+    const float *weights, int64_t count, int32_t upper, int64_t *counts) {
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t bits = slm_magnitude_bits(weights + i);
+    if (upper < 0) {
+      counts[bits >> 16]++;
+    } else if (bits >> 16 == (uint32_t)upper) {
+      counts[bits & 0xFFFFu]++;
+    }
+  }
+}
+
+void slm_mask_below(
+    const float *weights, int64_t count, uint32_t threshold, int64_t *equals, uint8_t *mask) {
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t bits = slm_magnitude_bits(weights + i);
+    mask[i] = bits < threshold;
+    if (bits == threshold && *equals > 0) {
+      mask[i] = 1;
+      --*equals;
+    }
+  }
+}
+
+int64_t slm_count_zeros(const float *weights, int64_t count) {
+  int64_t zeros = 0;
+  for (int64_t i = 0; i < count; i++) zeros += weights[i] == 0;
+  return zeros;
+}
+
+int64_t slm_count_above(const float *scores, int64_t count, float limit) {
+  int64_t above = 0;
+  for (int64_t i = 0; i < count; i++) above += scores[i] > limit;
+  return above;
+}
+
+SLM_MULTIVERSION
+void slm_sparse_columns(
+    const struct slm_sparse_row *row, const double *restrict factor,
+    const float *restrict factors, int64_t columns, int64_t begin, int64_t end, int64_t group,
+    int64_t zeros) {
+  double *restrict weights = row->weights;
+  for (int64_t p = begin; p < end; p++) {
+    if (group > 0 && p % group == 0) {
+      float scores[64];
+      for (int64_t i = 0; i < group; i++) {
+        const float score = (float)(fabs(weights[p + i]) * (double)factors[p + i]);
+        scores[i] = score >= 0 ? score : INFINITY;
+      }
+      slm_mask_groups(scores, group, group, zeros, row->mask + p);
+    }
+    if (!row->mask[p]) {
+      row->errors[p - begin] = 0;
+      continue;
+    }
+    const double *restrict u = factor + p * columns;
+    const double error = weights[p] / u[p];
+    row->errors[p - begin] = error;
+    weights[p] = 0;
+    for (int64_t k = p + 1; k < end; k++) weights[k] -= error * u[k];
+  }
+}

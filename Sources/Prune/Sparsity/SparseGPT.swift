@@ -1,0 +1,189 @@
+internal import CKernels
+internal import Models
+internal import Tensor
+
+/// A pruned matrix and what was lost of its outputs.
+struct SparseGPTResult {
+  /// The matrix with zeros, `float32`.
+  let weight: Tensor
+  /// `‖(W − W')X‖²` over the text, and `‖W X‖²`.
+  let outputError: (error: Double, all: Double)
+}
+
+/// The Gram matrix of a layer's inputs, made ready for walking along its columns.
+struct SparseGPTFactor {
+  /// `U` of `inverse(H) = Uᵀ · U`, upper, `[inputs, inputs]`, `float64`.
+  let factor: Tensor
+  /// What magnitudes are multiplied by to give scores: `1 / U[j, j]`, and 0 for inputs that were
+  /// always zero, `[inputs]`.
+  let factors: [Float]
+
+  /// Factors a matrix, with ten times the damping after each failure.
+  ///
+  /// - Parameters:
+  ///   - gram: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
+  ///   - damping: What is added to the diagonal, in means of it.
+  ///   - layer: What to call the layer in errors.
+  /// - Throws: ``PruneError`` if even damping by the mean does not help.
+  init(_ gram: Tensor, damping: Double, layer: String) throws(PruneError) {
+    let width = gram.shape[0]
+    let diagonal = gram.withElements(as: Double.self) { all in
+      (0..<width).map { all[$0 * width + $0] }
+    }
+    let live = diagonal.filter { $0 > 0 }
+    let mean = live.isEmpty ? 1 : live.reduce(0, +) / Double(live.count)
+    var fraction = damping
+    var found: Tensor?
+    while found == nil && fraction <= 1 {
+      var damped = gram.copied()
+      damped.withMutableElements(as: Double.self) { elements in
+        for (index, value) in diagonal.enumerated() {
+          elements[index * width + index] = (value > 0 ? value : mean) + fraction * mean
+        }
+      }
+      found = try? damped.inverseFactor()
+      if let factor = found, !factor.sum().isFinite { found = nil }
+      fraction = max(10 * fraction, 1e-6)
+    }
+    guard let factor = found else {
+      throw PruneError(
+        .notPositiveDefinite,
+        "the inputs are too alike to be told apart",
+        at: layer,
+        remedy: "calibrate on more text, or raise `damping`"
+      )
+    }
+    self.factor = factor
+    factors = factor.withElements(as: Double.self) { all in
+      diagonal.indices.map { diagonal[$0] > 0 ? Float(1 / all[$0 * width + $0]) : 0 }
+    }
+  }
+}
+
+/// Sets weights to zero column by column, each time correcting the columns to come so that the
+/// outputs stay as near as they can.
+///
+/// A weight's score is `|w| / U[j, j]`, from the weight as corrected until then: what its loss costs
+/// once the columns to come have made up for it. Without a pattern the weights with the least
+/// scores are chosen for 128 columns at a time, over all rows; for `N:M` in each group of a row when
+/// it is reached.
+///
+/// - Parameters:
+///   - weight: The matrix, `[outputs, inputs]`, `float32`.
+///   - gram: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
+///   - factor: The same, prepared.
+///   - sparsity: The fraction that goes; `N:M` says it itself.
+///   - pattern: Where zeros may lie.
+/// - Returns: The pruned matrix and the error of its outputs.
+/// - Precondition: The pattern divides the matrix.
+/// - Complexity: `outputs · inputs²` operations in `float64`, and twice as many for the error.
+///
+/// Source: Frantar and Alistarh, *SparseGPT: Massive Language Models Can Be Accurately Pruned in
+/// One-Shot*, 2023, arXiv:2301.00774, algorithm 1. Differs from its implementation in the exact
+/// number of zeros, which there may be one more in each block; in inputs that were always zero, of
+/// which no more weights are set to zero than others would be; and in blocks of weights as a
+/// pattern.
+func sparseGPT(
+  _ weight: Tensor,
+  gram: Tensor,
+  factor: SparseGPTFactor,
+  sparsity: Double,
+  pattern: SparsityPattern
+) -> SparseGPTResult {
+  let (rows, columns) = (weight.shape[0], weight.shape[1])
+  let original = weight.converted(to: .float64)
+  var weights = original.copied()
+  var (group, zeros, step) = (0, 0, 128)
+  switch pattern {
+  case .unstructured: break
+  case .groups(let nonzero, let size):
+    (group, zeros) = (size, size - nonzero)
+    step = max(1, 128 / size) * size
+  case .blocks(_, let size): step = (128 + size - 1) / size * size
+  }
+  var errors = Tensor(zeros: [rows, step], dtype: .float64)
+  for begin in stride(from: 0, to: columns, by: step) {
+    let part = begin..<min(begin + step, columns)
+    var marks = Tensor(zeros: [rows, columns], dtype: .uint8)
+    if group == 0 {
+      let upTo = Mask.zeros(sparsity, of: rows * part.upperBound)
+      let before = Mask.zeros(sparsity, of: rows * begin)
+      let chosen = Mask(
+        weights.columns(part).converted(to: .float32),
+        factors: Array(factor.factors[part]),
+        zeros: upTo - before,
+        pattern: pattern
+      )
+      marks.place(chosen.marks, at: begin)
+    }
+    walk(&weights, &marks, &errors, factor, part, group: group, zeros: zeros)
+    weights.addProduct(
+      -1,
+      errors,
+      0..<part.count,
+      factor.factor,
+      fromRow: begin,
+      columns: part.upperBound..<columns
+    )
+  }
+  let difference = original - weights
+  return SparseGPTResult(
+    weight: weights.converted(to: .float32),
+    outputError: (
+      difference.dot(matrixProduct(difference, gram)), original.dot(matrixProduct(original, gram))
+    )
+  )
+}
+
+/// Takes some columns of all rows.
+private func walk(
+  _ weights: inout Tensor,
+  _ marks: inout Tensor,
+  _ errors: inout Tensor,
+  _ factor: SparseGPTFactor,
+  _ part: Range<Int>,
+  group: Int,
+  zeros: Int
+) {
+  let (rows, columns, step) = (weights.shape[0], weights.shape[1], errors.shape[1])
+  let (values, masks) = (Shared(weights.unsafeBase), Shared(marks.unsafeBase))
+  let (losses, matrix) = (Shared(errors.unsafeBase), Shared(factor.factor.unsafeBase))
+  factor.factors.withUnsafeBufferPointer { factors in
+    let factors = Shared(factors.baseAddress)
+    parallelRanges(rows, grain: 8) { range in
+      for row in range {
+        var state = slm_sparse_row(
+          weights: (values.pointer + row * columns * 8).assumingMemoryBound(to: Double.self),
+          mask: (masks.pointer + row * columns).assumingMemoryBound(to: UInt8.self),
+          errors: (losses.pointer + row * step * 8).assumingMemoryBound(to: Double.self)
+        )
+        slm_sparse_columns(
+          &state,
+          UnsafePointer(matrix.pointer.assumingMemoryBound(to: Double.self)),
+          factors.pointer,
+          Int64(columns),
+          Int64(part.lowerBound),
+          Int64(part.upperBound),
+          Int64(group),
+          Int64(zeros)
+        )
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// Writes a matrix of bytes into columns of this one.
+  fileprivate mutating func place(_ other: Tensor, at column: Int) {
+    let (width, columns) = (other.shape[1], shape[1])
+    let base = unsafeBase
+    other.withBytes { source in
+      for row in 0..<other.shape[0] {
+        (base + row * columns + column).copyMemory(
+          from: UnsafeRawPointer(source.baseAddress ?? UnsafeRawPointer(base)) + row * width,
+          byteCount: width
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import Tensor
+import TestSupport
+import Testing
+
+@testable import Prune
+
+@Suite("Sparsity")
+struct SparsityTests {
+  private static let golden = Result { try Golden("prune/sparsity.safetensors") }
+
+  private var weights: Tensor { get throws { try Self.golden.get()["weights"] } }
+
+  /// The Gram matrix of the golden inputs.
+  private var gram: Tensor {
+    get throws {
+      let inputs = try Self.golden.get()["inputs"].converted(to: .float64)
+      return matrixProduct(inputs, inputs, firstTransposed: true)
+    }
+  }
+
+  private func mask(_ name: String) throws -> [UInt8] {
+    try Self.golden.get()[name].elements(as: UInt8.self)
+  }
+
+  private func zeros(_ weight: Tensor) -> [UInt8] {
+    weight.elements(as: Float.self).map { $0 == 0 ? 1 : 0 }
+  }
+
+  @Test("magnitude masks are the reference's")
+  func magnitude() throws {
+    let weights = try weights
+    let layer = Mask(weights, sparsity: 0.37, pattern: .unstructured, scope: .matrix)
+    #expect(layer.marks.elements(as: UInt8.self) == (try mask("magnitude.layer")))
+    let groups = Mask(
+      weights,
+      sparsity: 0.5,
+      pattern: .groups(nonzero: 2, of: 4),
+      scope: .matrix
+    )
+    #expect(groups.marks.elements(as: UInt8.self) == (try mask("magnitude.2:4")))
+    let blocks = Mask(
+      weights,
+      sparsity: 0.25,
+      pattern: .blocks(rows: 4, columns: 8),
+      scope: .matrix
+    )
+    #expect(blocks.marks.elements(as: UInt8.self) == (try mask("magnitude.4x8")))
+  }
+
+  @Test("Wanda's masks are the reference's", arguments: ["0.5", "2:4", "4:8", "3:4", "4x8"])
+  func wandaMasks(_ name: String) throws {
+    let pattern = SparsityPattern(recipeText: name) ?? .unstructured
+    let gram = try gram
+    let squares = gram.withElements(as: Double.self) { all in (0..<192).map { all[$0 * 193] } }
+    let weights = try weights
+    let pruned = try wanda(weights, sumsOfSquares: squares, sparsity: 0.5, pattern: pattern)
+    #expect(zeros(pruned.weight) == (try mask("wanda.\(name)")))
+    // What stays is as it was.
+    for (new, old) in zip(pruned.weight.elements(as: Float.self), weights.elements(as: Float.self))
+    {
+      #expect(new == 0 || new == old)
+    }
+  }
+
+  @Test(
+    "SparseGPT's masks and weights are the reference's",
+    arguments: ["0.5", "0.7", "2:4", "4:8"]
+  )
+  func sparseGPTWeights(_ name: String) throws {
+    let pattern = SparsityPattern(recipeText: name) ?? .unstructured
+    let gram = try gram
+    let pruned = sparseGPT(
+      try weights,
+      gram: gram,
+      factor: try SparseGPTFactor(gram, damping: 0.01, layer: "layer"),
+      sparsity: Double(name) ?? 0,
+      pattern: pattern
+    )
+    #expect(zeros(pruned.weight) == (try mask("sparsegpt.\(name)")))
+    let expected = try Self.golden.get()["sparsegpt.\(name).weights"]
+    #expect(difference(pruned.weight, expected, relative: 1e-4, absolute: 1e-6) == nil)
+  }
+
+  @Test(
+    "SparseGPT's outputs are nearer than Wanda's, for every pattern",
+    arguments: [
+      SparsityPattern.unstructured, .groups(nonzero: 2, of: 4), .blocks(rows: 4, columns: 8),
+    ]
+  )
+  func errors(_ pattern: SparsityPattern) throws {
+    let (weights, gram) = (try weights, try gram)
+    let squares = gram.withElements(as: Double.self) { all in (0..<192).map { all[$0 * 193] } }
+    let plain = try wanda(weights, sumsOfSquares: squares, sparsity: 0.5, pattern: pattern)
+    let difference = (weights - plain.weight).converted(to: .float64)
+    let plainError = difference.dot(matrixProduct(difference, gram))
+    let corrected = sparseGPT(
+      weights,
+      gram: gram,
+      factor: try SparseGPTFactor(gram, damping: 0.01, layer: "layer"),
+      sparsity: 0.5,
+      pattern: pattern
+    )
+    #expect(corrected.outputError.error < 0.8 * plainError)
+    let mask = zeros(corrected.weight)
+    #expect(mask.reduce(0) { $0 + Int($1) } == mask.count / 2)
+  }
+
+  @Test(
+    "exactly the asked number of weights goes",
+    arguments: [0, 0.01, 0.333, 0.5, 0.77, 0.999],
+    [(7, 13), (16, 64), (1, 1), (3, 200)]
+  )
+  func counts(_ sparsity: Double, _ size: (Int, Int)) {
+    var random = TinyRandom(seed: 5)
+    let count = size.0 * size.1
+    // Few different magnitudes: ties must not count double.
+    let values = (0..<count).map { _ in (random.normal() * 3).rounded() / 3 }
+    let weight = Tensor(values, shape: [size.0, size.1])
+    let asked = Int((sparsity * Double(count)).rounded())
+    for scope in [Mask.Scope.row, .matrix] {
+      let mask = Mask(weight, sparsity: sparsity, pattern: .unstructured, scope: scope)
+      let marks = mask.marks.elements(as: UInt8.self)
+      #expect(marks.reduce(0) { $0 + Int($1) } == asked)
+      guard case .row = scope else { continue }
+      for row in 0..<size.0 {
+        let inRow = marks[row * size.1..<(row + 1) * size.1].reduce(0) { $0 + Int($1) }
+        #expect(abs(Double(inRow) - sparsity * Double(size.1)) <= 1)
+      }
+    }
+  }
+
+  @Test("allocated fractions keep the mean, and spare what has outliers")
+  func allocation() {
+    let fractions = SparsityAllocation.fractions(0.5, shares: [0.1, 0.3, 0.2], sizes: [1, 1, 2])
+    let mean = (fractions[0] + fractions[1] + 2 * fractions[2]) / 4
+    #expect(abs(mean - 0.5) < 1e-12)
+    #expect(fractions[0] > fractions[2] && fractions[2] > fractions[1])
+    #expect(abs(fractions[0] - fractions[1] - 0.16) < 1e-12)
+  }
+
+  @Test(
+    "patterns are read as they are written",
+    arguments: ["unstructured", "2:4", "4:8", "1:64", "16x4", "1x8"]
+  )
+  func patterns(_ text: String) {
+    #expect(SparsityPattern(recipeText: text)?.recipeText == text)
+  }
+
+  @Test(
+    "what is no pattern is refused",
+    arguments: ["4:4", "5:4", "0:4", "2:", ":4", "2:4:8", "1x1", "ax4", "2:65", "", "-1x4"]
+  )
+  func badPatterns(_ text: String) { #expect(SparsityPattern(recipeText: text) == nil) }
+
+  @Test("amounts are counts, fractions or percentages")
+  func amounts() {
+    #expect(Amount(recipeText: "5") == .count(5))
+    #expect(Amount(recipeText: "0.25") == .fraction(0.25))
+    #expect(Amount(recipeText: "25%") == .fraction(0.25))
+    for text in ["0", "-1", "1.5", "0.0", "100%", "x", "nan"] {
+      #expect(Amount(recipeText: text) == nil)
+    }
+    #expect(ParameterCount(recipeText: "90M")?.count == 90_000_000)
+    #expect(ParameterCount(recipeText: "1.5B")?.count == 1_500_000_000)
+    #expect(ParameterCount(recipeText: "135_000")?.recipeText == "135k")
+    for text in ["0", "M", "-5M", "1e400", "9999999B", ""] {
+      #expect(ParameterCount(recipeText: text) == nil)
+    }
+  }
+}
