@@ -74,7 +74,8 @@ let modules: [Module] = [
   Module(
     name: "Quantize",
     uses: [
-      "CKernels", "Tensor", "Datasets", "Models", "Train", "Calibrate", "TrainStages", "Pipeline",
+      "CKernels", "Tensor", "Checkpoints", "Datasets", "Models", "Train", "Calibrate",
+      "TrainStages", "Pipeline",
     ]
   ),
   Module(name: "Prune", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),

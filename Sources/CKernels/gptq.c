@@ -5,6 +5,31 @@
 #include "multiversion.h"
 #include "vectors.h"
 
+// Chooses the scales of a block for the values and weights in the scratch.
+SLM_INLINE void slm_choose_block(
+    const struct slm_gptq *problem, struct slm_gptq_row *row, int64_t index, int64_t count) {
+  const float *values = row->scratch, *weights = row->scratch + problem->span;
+  uint8_t *block = row->blocks + index * problem->block_bytes;
+  slm_blocks_choose(problem->block_format, values, weights, row->mean_square, count, block);
+  float scales[16], offsets[16];
+  slm_blocks_grid(problem->block_format, block, count, scales, offsets);
+  const int64_t parts = count / problem->part;
+  const float first = problem->levels ? problem->levels[0] : 0;
+  for (int64_t i = 0; i < parts; i++) {
+    float *grid = row->grids + 3 * (index * (problem->span / problem->part) + i);
+    grid[0] = scales[i];
+    grid[1] = first;
+    grid[2] = offsets[i];
+  }
+}
+
+// The code of the level nearest to a number, of rising levels the greater one of two.
+SLM_INLINE int slm_nearest_level(const float *levels, int count, double x) {
+  int code = 0;
+  while (code + 1 < count && x * 2 >= (double)levels[code] + (double)levels[code + 1]) code++;
+  return code;
+}
+
 // Chooses the grid of the span that begins at position `first`, for the weights as they are now.
 //
 // An error at a position costs its square over that of the factor's diagonal, once the columns to
@@ -27,30 +52,44 @@ SLM_INLINE void slm_choose_span(
     values[column] = (float)row->weights[p];
     weights[column] = (float)(1 / (diagonal * diagonal) / largest);
   }
+  if (problem->block_format) {
+    slm_choose_block(problem, row, index, count);
+    return;
+  }
+  float *grid = row->grids + 3 * index;
   slm_weighted_grid(
       &problem->rounding, values, weights, count, index, row->scales, row->zeros, row->offsets,
-      row->grids + 3 * index);
+      grid);
+  grid[1] = -grid[1];
 }
 
 SLM_MULTIVERSION
 double slm_gptq_positions(
     const struct slm_gptq *problem, struct slm_gptq_row *row, int64_t begin, int64_t end,
     double *restrict errors) {
-  const double top = (double)((1 << problem->rounding.bits) - 1);
+  const double top = (double)(problem->code_count - 1);
   double loss = 0;
   double *restrict weights = row->weights;
   for (int64_t p = begin; p < end; p++) {
     if (p % problem->span == 0) slm_choose_span(problem, row, p);
     const int64_t column = problem->order[p];
-    const float *grid = row->grids + 3 * (column / problem->span);
-    const float scale = grid[0], zero = grid[1], offset = grid[2];
+    const float *grid = row->grids + 3 * (column / problem->part);
+    const float scale = grid[0], first = grid[1], offset = grid[2];
     const double weight = weights[p];
-    const double steps = scale != 0 ? rint((weight - (double)offset) / (double)scale) : 0;
-    double code = steps + (double)zero;
-    code = code > 0 ? code : 0;
-    code = code < top ? code : top;
-    row->codes[column] = (uint8_t)code;
-    const float value = scale * ((float)code - zero) + offset;
+    const double steps = scale != 0 ? (weight - (double)offset) / (double)scale : 0;
+    float level;
+    if (problem->is_uneven) {
+      const int code = slm_nearest_level(problem->levels, problem->code_count, steps);
+      row->codes[column] = (uint8_t)code;
+      level = problem->levels[code];
+    } else {
+      double code = rint(steps) - (double)first;
+      code = code > 0 ? code : 0;
+      code = code < top ? code : top;
+      row->codes[column] = (uint8_t)code;
+      level = (float)code + first;
+    }
+    const float value = scale * level + offset;
     const double *restrict factor = problem->factor + p * problem->columns;
     const double error = (weight - (double)value) / factor[p];
     errors[p - begin] = error;

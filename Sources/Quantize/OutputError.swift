@@ -28,3 +28,13 @@ package struct OutputError {
     squaredNorm = norm
   }
 }
+
+extension Tensor {
+  /// The diagonal of a square matrix of `float64`, `[N]`.
+  package var diagonal: Tensor {
+    let width = shape[0]
+    return withElements(as: Double.self) { all in
+      Tensor((0..<width).map { all[$0 * width + $0] }, shape: [width])
+    }
+  }
+}

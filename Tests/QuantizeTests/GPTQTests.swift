@@ -50,11 +50,11 @@ struct GPTQTests {
     #expect(factor.damping == 0.01 && factor.deadCount == 0)
     let quantized = try gptq(
       StoredMatrix(golden["weights"]),
-      grid: Grid(bits: example.bits, groupSize: .columns(example.group)),
+      target: .groups(Grid(bits: example.bits, groupSize: .columns(example.group))),
       gram: factor,
       layer: "matrix"
     )
-    let weight = try #require(quantized)
+    let weight = try #require(quantized as? GroupQuantizedWeight)
     #expect(unpacked(weight) == golden["\(example).codes"].elements(as: UInt8.self))
     let scales = weight.scales.converted(to: .float32)
     #expect(difference(scales, golden["\(example).scales"]) == nil)
@@ -75,7 +75,12 @@ struct GPTQTests {
         scale: .leastSquares
       )
       let factor = GramFactor(gram, damping: 0.01, ordering: .importance, span: 32)
-      let quantized = try gptq(StoredMatrix(weights), grid: grid, gram: factor, layer: "matrix")
+      let quantized = try gptq(
+        StoredMatrix(weights),
+        target: .groups(grid),
+        gram: factor,
+        layer: "matrix"
+      )
       let nearest = try roundToNearest(StoredMatrix(weights), grid: grid).weight
       let found = OutputError(weights, try #require(quantized).dense, gram: gram)
       let before = OutputError(weights, nearest.dense, gram: gram)
@@ -99,9 +104,14 @@ struct GPTQTests {
     )
     #expect(nothing.deadCount == 64)
     let grid = Grid(bits: 4, groupSize: .columns(32))
-    let quantized = try gptq(StoredMatrix(weights), grid: grid, gram: nothing, layer: "matrix")
+    let quantized = try gptq(
+      StoredMatrix(weights),
+      target: .groups(grid),
+      gram: nothing,
+      layer: "matrix"
+    )
     let nearest = try roundToNearest(StoredMatrix(weights), grid: grid).weight
-    #expect(unpacked(try #require(quantized)) == unpacked(nearest))
+    #expect(unpacked(try #require(quantized as? GroupQuantizedWeight)) == unpacked(nearest))
   }
 
   @Test("a damaged weight is an error that names the layer")
@@ -117,7 +127,7 @@ struct GPTQTests {
     #expect {
       _ = try gptq(
         StoredMatrix(Tensor(elements, shape: [4, 32])),
-        grid: Grid(bits: 4, groupSize: .columns(32)),
+        target: .groups(Grid(bits: 4, groupSize: .columns(32))),
         gram: factor,
         layer: "a.layer"
       )

@@ -1,4 +1,3 @@
-internal import CKernels
 package import Models
 package import Tensor
 
@@ -12,8 +11,8 @@ package import Tensor
 ///
 /// - Parameters:
 ///   - matrix: The matrix, `[outputs, inputs]`, in any representation.
-///   - grid: Bits, group size, kind of zero and rule of the scales.
-///   - gram: The Gram matrix of the inputs, prepared with spans of the grid's groups.
+///   - target: The codes to choose: integers in groups, or the blocks of a GGUF format.
+///   - gram: The Gram matrix of the inputs, prepared with the target's spans.
 ///   - layer: What to call the matrix in errors.
 /// - Returns: The quantized matrix; nil if the Gram matrix could not be factored.
 /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
@@ -26,23 +25,24 @@ package import Tensor
 /// set to zero.
 package func gptq(
   _ matrix: StoredMatrix,
-  grid: Grid,
+  target: QuantizationTarget,
   gram: GramFactor,
   layer: String
-) throws(QuantizeError) -> GroupQuantizedWeight? {
+) throws(QuantizeError) -> (any LinearWeight)? {
   guard let factor = gram.factor else { return nil }
-  let (rows, columns, format) = (matrix.rows, matrix.columns, grid.format)
-  let span = format.groupSize ?? columns
-  var weights = gram.permuted(matrix.widened())
-  guard weights.sumOfSquares().isFinite else { throw .notFinite(.weight, layer) }
-  let codes = GroupCodesInProgress(rows: rows, columns: columns, format)
+  let (rows, columns) = (matrix.rows, matrix.columns)
+  let dense = matrix.widened()
+  let norms = (dense * dense).rowSums()
+  guard norms.sum().isFinite else { throw .notFinite(.weight, layer) }
+  var weights = gram.permuted(dense)
+  let codes = CodesInProgress(rows: rows, columns: columns, target, norms: norms)
   // Corrections inside a block of positions are made row by row, those beyond it by a product.
   let block = 128
   var errors = Tensor(uninitialized: [rows, block], dtype: .float64)
   var loss = 0.0
   for begin in stride(from: 0, to: columns, by: block) {
     let positions = begin..<min(begin + block, columns)
-    loss += codes.round(&weights, positions, factor, gram.order, span, grid, &errors)
+    loss += codes.round(&weights, positions, factor, gram.order, &errors)
     weights.addProduct(
       -1,
       errors,
@@ -53,105 +53,5 @@ package func gptq(
     )
   }
   guard loss.isFinite else { throw .notFinite(.scale, layer) }
-  return codes.packed
-}
-
-/// The codes and grids of a matrix while they are chosen.
-private struct GroupCodesInProgress: Sendable {
-  let format: GroupFormat
-  let codes: Tensor
-  let scales: Tensor
-  let zeroPoints: Tensor?
-  let offsets: Tensor?
-  /// Scale, zero and offset of each group as numbers, `[rows, 3 · groups]`.
-  let grids: Tensor
-
-  init(rows: Int, columns: Int, _ format: GroupFormat) {
-    self.format = format
-    let groups: Shape = [rows, format.groupCount(columns: columns)]
-    codes = Tensor(uninitialized: [rows, columns], dtype: .uint8)
-    scales = Tensor(zeros: groups, dtype: format.scaleType)
-    zeroPoints = format.zero == .integer ? Tensor(zeros: groups, dtype: .uint8) : nil
-    offsets = format.zero == .offset ? Tensor(zeros: groups, dtype: format.scaleType) : nil
-    grids = Tensor(zeros: [rows, 3 * groups[1]], dtype: .float32)
-  }
-
-  /// Rounds some positions of all rows, and returns the sum of the squared errors left behind.
-  func round(
-    _ weights: inout Tensor,
-    _ positions: Range<Int>,
-    _ factor: Tensor,
-    _ order: [Int32],
-    _ span: Int,
-    _ grid: Grid,
-    _ errors: inout Tensor
-  ) -> Double {
-    let (rows, columns) = (codes.shape[0], codes.shape[1])
-    let losses = Tensor(zeros: [rows], dtype: .float64)
-    let rounding = grid.kernelRounding
-    order.withUnsafeBufferPointer { order in
-      let (order, factor) = (Shared(order.baseAddress), Shared(factor.unsafeBase))
-      let errorCount = errors.shape[1]
-      let (weights, errors) = (Shared(weights.unsafeBase), Shared(errors.unsafeBase))
-      let losses = Shared(losses.unsafeMutableElements(as: Double.self).baseAddress)
-      parallelRanges(rows, grain: 8) { range in
-        let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * span)
-        defer { scratch.deallocate() }
-        var problem = slm_gptq(
-          columns: Int64(columns),
-          factor: UnsafePointer(factor.pointer.assumingMemoryBound(to: Double.self)),
-          order: order.pointer,
-          span: Int64(span),
-          rounding: rounding
-        )
-        for row in range {
-          func start(_ tensor: Tensor) -> UnsafeMutableRawPointer {
-            tensor.unsafeBase + row * tensor.shape[1] * tensor.dtype.byteCount
-          }
-          var state = slm_gptq_row(
-            weights: (weights.pointer + row * columns * 8).assumingMemoryBound(to: Double.self),
-            codes: start(codes).assumingMemoryBound(to: UInt8.self),
-            grids: start(grids).assumingMemoryBound(to: Float.self),
-            scales: start(scales),
-            zeros: zeroPoints.map { start($0).assumingMemoryBound(to: UInt8.self) },
-            offsets: offsets.map(start),
-            scratch: scratch
-          )
-          losses.pointer?[row] = slm_gptq_positions(
-            &problem,
-            &state,
-            Int64(positions.lowerBound),
-            Int64(positions.upperBound),
-            (errors.pointer + row * errorCount * 8).assumingMemoryBound(to: Double.self)
-          )
-        }
-      }
-    }
-    return losses.elements(as: Double.self).reduce(0, +)
-  }
-
-  /// The weight, codes packed.
-  var packed: GroupQuantizedWeight {
-    let (rows, columns) = (codes.shape[0], codes.shape[1])
-    let packed = Tensor(
-      zeros: [rows, format.codeByteCount(columns: columns)],
-      dtype: .uint8
-    )
-    for row in 0..<rows {
-      slm_codes_pack(
-        (codes.unsafeBase + row * columns).assumingMemoryBound(to: UInt8.self),
-        Int64(columns),
-        Int32(format.bits),
-        (packed.unsafeBase + row * packed.shape[1]).assumingMemoryBound(to: UInt8.self)
-      )
-    }
-    return GroupQuantizedWeight(
-      codes: packed,
-      scales: scales,
-      zeroPoints: zeroPoints,
-      offsets: offsets,
-      format: format,
-      columns: columns
-    )
-  }
+  return codes.weight
 }

@@ -1,5 +1,8 @@
 public import Calibrate
+internal import Checkpoints
+internal import Models
 public import Pipeline
+internal import Tensor
 
 /// How GPTQ takes the columns of a matrix in turn.
 public enum ColumnOrder: String, RecipeChoice {
@@ -22,6 +25,8 @@ public struct GPTQOptions: StageOptions {
   public var selection = WeightSelection()
   /// To what.
   public var grid = Grid(bits: 4, groupSize: .columns(32), scale: .leastSquares)
+  /// The GGUF type whose blocks are filled, instead of groups of integer codes.
+  public var type: BlockTarget?
   /// The text on which inputs are collected.
   public var calibration = CalibrationOptions()
   /// How columns are taken in turn.
@@ -35,6 +40,13 @@ public struct GPTQOptions: StageOptions {
   /// The grid's options, the method's, then `targets` and `exclude`.
   public static var fields: [Field<GPTQOptions>] {
     Field.fields(of: \.grid) + [
+      .field(
+        "type",
+        \.type,
+        "The GGUF type whose blocks are filled, instead of integer codes in groups; the options "
+          + "of the grid are ignored then. A mixture such as `q4_k_m` gives each matrix what "
+          + "llama.cpp gives it."
+      ),
       .field("calibration", \.calibration, "The text on which the layers' inputs are collected."),
       .field("order", \.order, "How the columns of a matrix are taken in turn."),
       .field(
@@ -45,5 +57,35 @@ public struct GPTQOptions: StageOptions {
           + "trusts the calibration text less. It is raised where the matrix cannot be factored."
       ),
     ] + Field.fields(of: \.selection)
+  }
+}
+
+/// The GGUF types whose blocks codes can be chosen for.
+public enum BlockTarget: String, RecipeChoice {
+  // Named as the formats are.
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q8_0, q4_0, q4_1, q5_0, q5_1
+  // swift-format-ignore: AlwaysUseLowerCamelCase
+  case q2_k, q3_k_s, q3_k_m, q3_k_l, q4_k_s, q4_k_m, q5_k_s, q5_k_m, q6_k, iq4_nl, iq4_xs
+
+  /// What the choice means.
+  public var summary: String {
+    BlockPreset(rawValue: rawValue) == nil
+      ? "this format for every matrix" : "llama.cpp's mixture of this name"
+  }
+
+  /// What a matrix is rounded to; nil if its rows fill no blocks.
+  func format(
+    for name: String,
+    columns: Int,
+    in configuration: ModelConfiguration
+  ) -> BlockFormat? {
+    guard let preset = BlockPreset(rawValue: rawValue) else {
+      let format = BlockFormat.allCases.first { $0.name.lowercased() == rawValue }
+      return format.flatMap { columns % $0.blockLength == 0 ? $0 : nil }
+    }
+    let choice = preset.choice(for: name, columns: columns, in: configuration, hasImportance: true)
+    if case .blocks(let format) = choice.stored { return format }
+    return nil
   }
 }

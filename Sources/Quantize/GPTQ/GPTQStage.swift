@@ -41,13 +41,22 @@ public struct GPTQStage: Stage {
         )
       )
     }
-    if let objection = options.grid.objection(to: parts) {
-      problems.append(StageProblem(objection, option: "group_size"))
+    let configuration = promise.configuration
+    if options.type == nil {
+      if let objection = options.grid.objection(to: parts) {
+        problems.append(StageProblem(objection, option: "group_size"))
+      }
+    } else if let misfit = parts.first(where: { target($0.name, $0.shape, configuration) == nil }) {
+      problems.append(
+        StageProblem(
+          "rows of \(misfit.shape.columns) of `\(misfit.name)` fill no blocks of that type",
+          option: "type"
+        )
+      )
     }
     guard problems.isEmpty else { return problems }
-    let grid = options.grid
     promise.update(Set(parts.map(\.name))) { part in
-      part.format = .groups(grid.format)
+      part.format = target(part.name, part.shape, configuration)?.format ?? part.format
       // Corrections fill what pruning had emptied.
       part.sparsity = 0
       part.zeroPattern = nil
@@ -100,23 +109,45 @@ public struct GPTQStage: Stage {
       try walk.walkBlock(collecting: .gram) { group in
         let linears = group.linears.filter { options.selection.selects($0.name) }
         guard !linears.isEmpty, let gram = group.statistics.gram else { return }
-        let span = options.grid.groupSize.count ?? gram.shape[0]
-        let factor = GramFactor(
-          gram,
-          damping: options.damping,
-          ordering: options.order == .importance ? .importance : .stored,
-          span: span
-        )
-        for linear in linears { try quantize(linear, factor, gram, &tally) }
+        // Layers that share inputs share the factor too, if their spans are as long.
+        var factors: [Int: GramFactor] = [:]
+        for linear in linears {
+          let shape: Shape = [linear.rows, linear.columns]
+          guard let target = target(linear.name, shape, model.configuration) else { continue }
+          let span = target.span(columns: linear.columns)
+          let factor = factors[span] ?? factor(gram, span: span)
+          factors[span] = factor
+          try quantize(linear, target, factor, gram, &tally)
+        }
       }
       try context.finishBlock(index, of: model.blocks.count)
     }
     return tally.report
   }
 
+  /// What a matrix is rounded to; nil if its rows fill no blocks.
+  private func target(
+    _ name: String,
+    _ shape: Shape,
+    _ configuration: ModelConfiguration
+  ) -> QuantizationTarget? {
+    guard let type = options.type else { return .groups(options.grid) }
+    return type.format(for: name, columns: shape.columns, in: configuration).map { .blocks($0) }
+  }
+
+  private func factor(_ gram: Tensor, span: Int) -> GramFactor {
+    GramFactor(
+      gram,
+      damping: options.damping,
+      ordering: options.order == .importance ? .importance : .stored,
+      span: span
+    )
+  }
+
   /// Quantizes a layer, falling back to rounding to the nearest where that is no worse.
   private func quantize(
     _ linear: Linear,
+    _ target: QuantizationTarget,
     _ factor: GramFactor,
     _ gram: Tensor,
     _ tally: inout CalibratedTally
@@ -124,10 +155,14 @@ public struct GPTQStage: Stage {
     let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
     let matrix = linear.weight.matrix
     let original = matrix.widened()
-    let nearest = try roundToNearest(matrix, grid: options.grid, layer: linear.name).weight
+    let nearest = try target.nearest(
+      matrix,
+      importance: gram.diagonal.converted(to: .float32),
+      layer: linear.name
+    )
     let before = OutputError(original, nearest.dense, gram: gram)
     var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
-    let found = try gptq(matrix, grid: options.grid, gram: factor, layer: linear.name)
+    let found = try gptq(matrix, target: target, gram: factor, layer: linear.name)
     if let found {
       entry.after = OutputError(original, found.dense, gram: gram)
       entry.damping = factor.damping
