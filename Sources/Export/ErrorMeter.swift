@@ -42,6 +42,28 @@ final class ErrorMeter {
     }
     if value > largest?.value ?? -1 { largest = (name, value) }
   }
+
+  /// Compares a weight with what is stored for it.
+  ///
+  /// - Throws: ``ExportError`` if a number became infinite.
+  func note(_ name: String, _ weight: any LinearWeight, stored: any LinearWeight) throws {
+    let runLength = max(1, (1 << 20) / max(1, weight.columns))
+    for start in stride(from: 0, to: weight.rows, by: runLength) {
+      let range = start..<min(weight.rows, start + runLength)
+      let value = weight.matrix.widened(rows: range).largestDifference(
+        from: stored.matrix.widened(rows: range)
+      )
+      guard value.isFinite else {
+        throw ExportError(
+          .overflow,
+          "a weight is too large for what stores it, or not a number",
+          at: name,
+          remedy: "quantize again, or store the model in another type"
+        )
+      }
+      if value > largest?.value ?? -1 { largest = (name, value) }
+    }
+  }
 }
 
 extension Tensor {

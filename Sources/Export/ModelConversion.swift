@@ -97,7 +97,8 @@ public struct ModelConversion {
 
   /// A name in a folder that an export does not write, and that replacing the folder would lose.
   private static func foreignName(in folder: URL) -> String? {
-    let own = Set(ModelCompanions.carried + ["config.json", "model.safetensors.index.json"])
+    let written = ["config.json", "model.safetensors.index.json", "quantize_config.json"]
+    let own = Set(ModelCompanions.carried + written)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.sorted().first { !own.contains($0) && !$0.hasSuffix(".safetensors") }
   }

@@ -24,7 +24,11 @@ struct CompressedTensorsTests {
       (["sparsity_config"], .object(["format": .string("sparse-24-bitmask")])),
       (
         ["config_groups", "group_0", "input_activations"],
-        .object(["num_bits": .integer(8), "dynamic": .bool(true)])
+        .object(["num_bits": .integer(8), "dynamic": .bool(true), "symmetric": .bool(false)])
+      ),
+      (
+        ["config_groups", "group_0", "input_activations"],
+        .object(["num_bits": .integer(8), "dynamic": .string("local")])
       ),
       (["config_groups", "group_0", "output_activations"], .object(["num_bits": .integer(8)])),
       (["config_groups", "group_0", "targets"], .array([.string("re:(a+)+\\1")])),

@@ -42,17 +42,7 @@ extension CompressedLayout {
       _ shape: Shape,
       _ make: @escaping (GroupQuantizedWeight) -> Tensor
     ) -> ExportedTensor {
-      ExportedTensor(TensorDeclaration("\(name).\(suffix)", dtype: dtype, shape: shape)) { body in
-        guard let weight = linear.weight as? GroupQuantizedWeight else {
-          throw ExportError(
-            .unsupported,
-            "the matrix is \(linear.format) instead of \(format)",
-            at: name,
-            remedy: "this is an error of the program; report it"
-          )
-        }
-        try body(make(weight))
-      }
+      ExportedTensor("\(name).\(suffix)", dtype, shape, of: linear, make)
     }
     var tensors = [tensor("weight_scale", format.scaleType, [rows, groups]) { $0.scales }]
     switch self {
@@ -92,7 +82,7 @@ extension Tensor {
 
   /// Rows of bytes as rows of so many 32-bit words, the last one filled with zeros; the machine's
   /// order of bytes is the format's, little-endian.
-  fileprivate func words(_ count: Int) -> Tensor {
+  func words(_ count: Int) -> Tensor {
     var result = Tensor(zeros: [shape[0], count], dtype: .int32)
     let rowBytes = shape[1]
     withBytes { source in

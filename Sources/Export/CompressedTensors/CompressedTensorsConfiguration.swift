@@ -1,16 +1,28 @@
 internal import Models
+internal import Pipeline
+internal import Tensor
 
-extension CompressedTensorsFormat {
+/// What one entry of `config_groups` says of its layers.
+private struct CompressedScheme: Hashable {
+  var groups: GroupFormat
+  var activation: ActivationQuantization.Kind?
+  var layout: CompressedLayout
+}
+
+extension CompressedTensorsCoding {
   /// The section `quantization_config` of config.json.
   ///
   /// If all layers of the blocks are quantized alike and nothing else is, the section names the
   /// class `Linear`, as the library's own recipes do; else it lists the names.
   func quantizationConfiguration(_ model: LanguageModel) -> JSONValue {
-    var names: [GroupFormat: [String]] = [:]
+    var names: [CompressedScheme: [String]] = [:]
     var ignored: [String] = []
     for linear in model.matrices {
-      if case .groups(let format) = linear.format {
-        names[format, default: []].append(linear.name)
+      if case .groups(var groups) = linear.format {
+        groups.scaleType = .float32
+        let kind = linear.activation?.kind
+        let scheme = CompressedScheme(groups: groups, activation: kind, layout: layout(kind))
+        names[scheme, default: []].append(linear.name)
       } else if linear !== model.embedding {
         ignored.append(linear.name)
       }
@@ -25,16 +37,29 @@ extension CompressedTensorsFormat {
     for (index, group) in ordered.enumerated() {
       let targets = isUniform ? ["Linear"] : group.value
       groups["group_\(index)"] = .object([
-        "targets": .array(targets.map { .string($0) }), "weights": weights(group.key),
-        "input_activations": .null, "output_activations": .null,
-        "format": .string(layout.rawValue),
+        "targets": .array(targets.map { .string($0) }), "weights": weights(group.key.groups),
+        "input_activations": group.key.activation.map(inputs) ?? .null,
+        "output_activations": .null, "format": .string(group.key.layout.rawValue),
       ])
     }
+    let layouts = Set(names.keys.map(\.layout.rawValue))
+    let format = layouts.count == 1 ? layouts.first : "mixed-precision"
     return .object([
-      "quant_method": .string("compressed-tensors"), "format": .string(layout.rawValue),
+      "quant_method": .string("compressed-tensors"),
+      "format": .string(format ?? CompressedLayout.packQuantized.rawValue),
       "quantization_status": .string("compressed"), "config_groups": .object(groups),
       "ignore": .array(ignored.map { .string($0) }), "kv_cache_scheme": .null,
       "global_compression_ratio": .null, "version": .string("0.17.0"),
+    ])
+  }
+
+  private func inputs(_ kind: ActivationQuantization.Kind) -> JSONValue {
+    let isDynamic = kind == .dynamicPerToken
+    return .object([
+      "num_bits": .integer(8), "type": .string("int"), "symmetric": .bool(true),
+      "strategy": .string(isDynamic ? "token" : "tensor"), "dynamic": .bool(isDynamic),
+      "group_size": .null, "actorder": .null, "block_structure": .null,
+      "observer": isDynamic ? .null : .string("memoryless_minmax"), "observer_kwargs": .object([:]),
     ])
   }
 

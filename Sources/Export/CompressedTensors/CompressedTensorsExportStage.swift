@@ -5,7 +5,7 @@ public struct CompressedTensorsExportOptions: StageOptions {
   /// The folder.
   public var path = ExportPath("")
   /// How codes are stored.
-  public var layout = CompressedLayout.packQuantized
+  public var layout: CompressedLayout?
   /// The type of the tensors that are not quantized.
   public var type: ElementType?
   /// The most bytes of tensors in one file.
@@ -18,7 +18,12 @@ public struct CompressedTensorsExportOptions: StageOptions {
   public static var fields: [Field<CompressedTensorsExportOptions>] {
     [
       .required("path", \.path, "The folder to write."),
-      .field("layout", \.layout, "How codes are stored."),
+      .field(
+        "layout",
+        \.layout,
+        "How codes are stored; by default `int-quantized` for layers whose inputs are quantized, "
+          + "`pack-quantized` for the others."
+      ),
       .field(
         "type",
         \.type,

@@ -55,7 +55,9 @@ public struct GGUFFormat: ExportFormat {
     plan.byteCount += promise.biasCount * 4
     plan.byteCount += configuration.rotary.storedDivisors.map { 4 * $0.count } ?? 0
     plan.problems = plan.problems.firstOfEachMessage + configuration.problemsInGGUF
-    plan.notes = configuration.notesOnGGUF + fallbackNotes(promise)
+    plan.notes =
+      configuration.notesOnGGUF + fallbackNotes(promise)
+      + promise.activationNotes("GGUF")
     return plan
   }
 

@@ -7,6 +7,8 @@ struct CheckpointFolderWriter {
   let model: LanguageModel
   let sections: [ExportedSection]
   let maximumShardByteCount: Int
+  /// Other files to write, by name.
+  var files: [String: JSONValue] = [:]
 
   /// Writes the folder, config.json last, so that a folder that has it is complete.
   ///
@@ -30,6 +32,10 @@ struct CheckpointFolderWriter {
     for file in model.companions.files {
       try file.read().write(to: url.appending(path: file.name), options: .atomic)
       written.append(file.name)
+    }
+    for (name, content) in files.sorted(by: { $0.key < $1.key }) {
+      try content.text().write(to: url.appending(path: name), options: .atomic)
+      written.append(name)
     }
     try configuration.text().write(to: url.appending(path: "config.json"), options: .atomic)
     written.append("config.json")

@@ -56,6 +56,7 @@ public struct HuggingFaceFormat: ExportFormat {
           + "widened to \(type.rawValue)"
       )
     }
+    plan.notes += promise.activationNotes("a folder of plain weights")
     return plan
   }
 

@@ -16,6 +16,8 @@ struct CompressedTensorsReader: QuantizedReader {
     let bits: Int
     let groupSize: Int?
     let isSymmetric: Bool
+    /// How inputs are quantized; nil if they are not.
+    let activation: ActivationQuantization.Kind?
 
     /// How specifically the group claims a module, the least number most so; nil if not at all.
     func rank(of module: String) -> Int? {
@@ -91,10 +93,22 @@ struct CompressedTensorsReader: QuantizedReader {
     let zeros =
       group.isSymmetric
       ? nil : try zeroPoints(module, isPacked: isPacked, shape: scaleShape, group, source)
-    return StoredWeight(rows: rows, columns: columns, format: .groups(format)) { [format] in
+    let activation: ActivationQuantization? =
+      switch group.activation {
+      case .dynamicPerToken: .dynamicPerToken
+      case .staticPerTensor: .staticPerTensor(scale: try source.inputScale(module))
+      case nil: nil
+      }
+    return StoredWeight(
+      rows: rows,
+      columns: columns,
+      format: .groups(format),
+      activation: activation
+    ) { [format] in
       GroupQuantizedWeight(
         codes: isPacked
-          ? Self.bytes(codes, format.codeByteCount(columns: columns)) : Self.unsigned(codes),
+          ? codes.viewedAsBytes().firstBytes(format.codeByteCount(columns: columns))
+          : Self.unsigned(codes),
         scales: scales,
         zeroPoints: zeros.map {
           isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0)
@@ -164,13 +178,11 @@ extension CompressedTensorsReader {
         remedy: "supported are int weights of 2 to 8 bits by group or channel"
       )
     }
-    for activations in ["input_activations", "output_activations"] {
-      guard value[activations] ?? .null == .null else {
-        throw unsupported(
-          "quantized activations",
-          "\(file): quantization_config.\(key).\(activations)"
-        )
-      }
+    guard value["output_activations"] ?? .null == .null else {
+      throw unsupported(
+        "quantized outputs",
+        "\(file): quantization_config.\(key).output_activations"
+      )
     }
     let size = weights["group_size"]?.integer
     guard strategy == "channel" || (size ?? 0) > 0 else { throw invalid("\(key).group_size", file) }
@@ -180,7 +192,31 @@ extension CompressedTensorsReader {
       patterns: try patterns(names, "\(file): quantization_config.\(key).targets"),
       bits: bits,
       groupSize: strategy == "group" ? size : nil,
-      isSymmetric: weights["symmetric"]?.bool ?? true
+      isSymmetric: weights["symmetric"]?.bool ?? true,
+      activation: try activation(
+        value["input_activations"] ?? .null,
+        "\(file): quantization_config.\(key).input_activations"
+      )
+    )
+  }
+
+  /// How inputs are quantized: symmetric signed bytes, with a scale a token or one for all.
+  private static func activation(
+    _ value: JSONValue,
+    _ location: String
+  ) throws(ModelError) -> ActivationQuantization.Kind? {
+    if value.isNull { return nil }
+    let isDynamic = value["dynamic"]?.bool ?? false
+    let strategy = value["strategy"]?.string ?? (isDynamic ? "token" : "tensor")
+    let isInteger = value["type"]?.string ?? "int" == "int"
+    let isSymmetric = value["symmetric"]?.bool ?? true
+    if isInteger, isSymmetric, value["num_bits"]?.integer ?? 8 == 8 {
+      if isDynamic, strategy == "token" { return .dynamicPerToken }
+      if !isDynamic, strategy == "tensor" { return .staticPerTensor }
+    }
+    throw unsupported(
+      "inputs that are quantized otherwise than to symmetric int8 by token or tensor",
+      location
     )
   }
 
@@ -235,17 +271,6 @@ extension CompressedTensorsReader {
 // MARK: - Codes
 
 extension CompressedTensorsReader {
-  /// The first `count` bytes of each row of packed words; the machine's order is the format's,
-  /// little-endian.
-  private static func bytes(_ words: Tensor, _ count: Int) -> Tensor {
-    let bytes = words.viewedAsBytes()
-    let (rows, width) = (bytes.shape[0], bytes.shape[1])
-    guard width != count else { return bytes }
-    let elements = bytes.elements(as: UInt8.self)
-    let kept = (0..<rows).flatMap { elements[$0 * width..<$0 * width + count] }
-    return Tensor(kept, shape: [rows, count])
-  }
-
   /// Signed bytes with half their range added.
   private static func unsigned(_ signed: Tensor) -> Tensor {
     Tensor(

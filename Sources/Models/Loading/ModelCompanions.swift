@@ -91,6 +91,8 @@ extension ModelCompanions {
   static func folder(_ folder: URL, configuration: JSONValue, origin: URL) -> ModelCompanions {
     var plain = configuration
     plain["quantization_config"] = nil
+    // MLX's name for it.
+    plain["quantization"] = nil
     let name = configuration["_name_or_path"]?.string.flatMap { $0.split(separator: "/").last }
     return ModelCompanions(
       configuration: plain,

@@ -55,7 +55,7 @@ public enum ModelLoader {
     let source = FolderWeights(
       tensors: tensors,
       file: folder.path,
-      quantization: try quantization(json["quantization_config"], config.path)
+      quantization: try quantization(json, config.path)
     )
     // Some writers leave the key out and the head in, or the reverse; the weights decide.
     if json["tie_word_embeddings"] == nil {
@@ -71,19 +71,27 @@ public enum ModelLoader {
   }
 
   private static func quantization(
-    _ section: JSONValue?,
+    _ configuration: JSONValue,
     _ file: String
   ) throws -> (any QuantizedReader)? {
-    guard let section, !section.isNull else { return nil }
+    // MLX writes its section under both names, without a method.
+    if let section = configuration["quantization"], section["bits"] != nil {
+      return try MLXReader(section, file: file)
+    }
+    guard let section = configuration["quantization_config"], !section.isNull else { return nil }
     switch section["quant_method"]?.string {
     case "compressed-tensors": return try CompressedTensorsReader(section, file: file)
+    case "gptq": return try GPTQReader(section, file: file)
+    case "awq": return try AWQReader(section, file: file)
     case PreservedWeights.method: return try PreservedWeights(section, file: file)
     case let method:
       throw ModelError(
         .unsupported,
         "weights quantized by “\(method ?? "unknown")” cannot be read",
         at: "\(file): quantization_config",
-        remedy: "start from the unquantized checkpoint; compressed-tensors can be read too"
+        remedy:
+          "start from the unquantized checkpoint; compressed-tensors, GPTQ, AWQ and MLX can be "
+          + "read too"
       )
     }
   }

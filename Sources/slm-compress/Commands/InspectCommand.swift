@@ -47,6 +47,10 @@ extension Inspection {
     if let problem {
       lines.append("\nnot opened as a model: \(TerminalText.clean(problem, keepsLines: true))")
     }
+    if !weights.isEmpty {
+      lines.append("")
+      lines += weightTable.lines
+    }
     lines.append("")
     lines += formatTable.lines
     lines.append("")
@@ -85,6 +89,21 @@ extension Inspection {
       "\(ByteSize(bytes)) in files, \(ByteSize(tensorBytes)) of it tensors; "
         + "\(Wording.number(bitsPerWeight)) bits per weight"
     )
+    return table
+  }
+
+  private var weightTable: TextTable {
+    var table = TextTable(rightAligned: [1, 2, 3, 4])
+    table.add("weights", "matrices", "numbers", "size", "bits per weight")
+    for weights in weights {
+      table.add(
+        weights.format + (weights.inputs.map { ", inputs \($0)" } ?? ""),
+        "\(weights.matrices)",
+        "\(weights.numbers)",
+        "\(ByteSize(weights.bytes))",
+        Wording.number(Double(weights.bytes) * 8 / Double(max(1, weights.numbers)))
+      )
+    }
     return table
   }
 

@@ -25,6 +25,16 @@ struct Inspection: Encodable {
     var bytes: Int
   }
 
+  /// The model's matrices of one representation.
+  struct Weights: Encodable {
+    var format: String
+    /// How the inputs of the layers are quantized, if they are.
+    var inputs: String?
+    var matrices: Int
+    var numbers: Int
+    var bytes: Int
+  }
+
   /// One tensor.
   struct Entry: Encodable {
     var name: String
@@ -75,6 +85,8 @@ struct Inspection: Encodable {
   var parameters: Int
   var bitsPerWeight: Double
   var formats: [Format]
+  /// The representations of the matrices, if some are quantized.
+  var weights: [Weights]
   var groups: [Group]
   var metadata: [String: String]
   var tensors: [Entry]?
@@ -107,6 +119,7 @@ struct Inspection: Encodable {
     tensorBytes = size.tensorByteCount
     bitsPerWeight = size.bitsPerWeight
     formats = Self.formats(source.entries)
+    weights = model.map { Self.weights($0.outline) } ?? []
     groups = Self.groups(source.entries)
     metadata = Self.metadata(source)
     if listsTensors {
@@ -145,6 +158,38 @@ struct Inspection: Encodable {
       formats[type] = format
     }
     return formats.values.sorted { ($1.bytes, $0.type) < ($0.bytes, $1.type) }
+  }
+
+  private static func weights(_ outline: ModelOutline) -> [Weights] {
+    struct Key: Hashable {
+      var format: WeightFormat
+      var inputs: ActivationQuantization.Kind?
+    }
+    var places: [Key: Int] = [:]
+    var weights: [Weights] = []
+    for part in outline.parts where part.isLinear {
+      let key = Key(format: part.format, inputs: part.activation)
+      let place = places[key] ?? weights.count
+      if place == weights.count {
+        places[key] = place
+        weights.append(
+          Weights(
+            format: "\(part.format)",
+            inputs: part.activation?.description,
+            matrices: 0,
+            numbers: 0,
+            bytes: 0
+          )
+        )
+      }
+      weights[place].matrices += 1
+      weights[place].numbers += part.shape.count
+      weights[place].bytes += part.byteCount
+    }
+    let isPlain = outline.parts.allSatisfy { part in
+      if case .elements = part.format { part.activation == nil } else { false }
+    }
+    return isPlain ? [] : weights.sorted { ($1.bytes, $0.format) < ($0.bytes, $1.format) }
   }
 
   private static func groups(_ entries: [TensorEntry]) -> [Group] {

@@ -1,0 +1,91 @@
+internal import Checkpoints
+internal import Models
+internal import Pipeline
+internal import Tensor
+
+/// How compressed-tensors folders store matrices.
+struct CompressedTensorsCoding: MatrixCoding {
+  let name = "compressed-tensors"
+  /// The layout of all matrices; nil to choose by how inputs are quantized.
+  let chosenLayout: CompressedLayout?
+  let plainType: DType?
+
+  /// How a matrix's codes are stored.
+  func layout(_ activation: ActivationQuantization.Kind?) -> CompressedLayout {
+    chosenLayout ?? (activation == nil ? .packQuantized : .intQuantized)
+  }
+
+  func problem(_ part: ModelPromise.Part, _ groups: GroupFormat) -> StageProblem? {
+    let layout = layout(part.activation)
+    if part.activation != nil, layout == .packQuantized {
+      return StageProblem(
+        "its inputs are quantized, which readers expect of `int-quantized` only; leave `layout` out",
+        option: "layout"
+      )
+    }
+    return layout.objection(to: groups).map { StageProblem($0, option: "layout") }
+  }
+
+  func problems(_ promise: ModelPromise) -> [StageProblem] {
+    var problems = promise.parts.filter { $0.activation != nil && !$0.format.isGrouped }.map {
+      StageProblem(
+        "`\($0.name)` has quantized inputs and a plain weight, which compressed-tensors has no "
+          + "format for; quantize the weight to 8 bits per channel"
+      )
+    }.firstOfEachMessage
+    // transformers shares the plain weight of a tied embedding, which a quantized one lacks.
+    if promise.configuration.tiesEmbeddings,
+      promise["model.embed_tokens"]?.format.isGrouped == true
+    {
+      problems.append(
+        StageProblem(
+          "`model.embed_tokens` is quantized and is the head as well, which transformers cannot "
+            + "open in this format; leave it unquantized, or use `export.gguf`"
+        )
+      )
+    }
+    return problems
+  }
+
+  /// What readers are known not to open.
+  func notes(_ promise: ModelPromise) -> [String] {
+    let formats = Set(promise.groupFormats)
+    var notes: [String] = []
+    if formats.contains(where: { $0.zero == .integer }) {
+      notes.append(
+        formats.count == 1
+          ? "transformers 5.23 opens folders with zero points only when told to dequantize"
+          : "transformers 5.23 does not open folders with zero points and more than one grid"
+      )
+    }
+    if formats.contains(where: { $0.scaleType != .float32 }) {
+      notes.append("transformers widens weights in the type of their scales, and rounds them to it")
+    }
+    return notes
+  }
+
+  func byteCount(_ part: ModelPromise.Part, _ groups: GroupFormat) -> Int {
+    layout(part.activation).byteCount(groups, rows: part.shape.rows, columns: part.shape.columns)
+      + (part.activation == .staticPerTensor ? 4 : 0)
+  }
+
+  func tensors(
+    _ linear: Linear,
+    _ groups: GroupFormat,
+    _ meter: ErrorMeter?
+  ) -> [ExportedTensor] {
+    var tensors = layout(linear.activation?.kind).tensors(linear, groups)
+    if let scale = linear.activation?.scale {
+      tensors.append(ExportedTensor("\(linear.name).input_scale", Tensor([scale], shape: [1])))
+    }
+    return tensors
+  }
+
+  func configure(
+    _ configuration: inout JSONValue,
+    _ model: LanguageModel
+  ) -> [String: JSONValue] {
+    configuration["quantization_config"] = quantizationConfiguration(model)
+    return [:]
+  }
+}
