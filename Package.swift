@@ -65,6 +65,12 @@ let modules: [Module] = [
     name: "TrainStages",
     uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
+  Module(
+    name: "Distill",
+    uses: [
+      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "TrainStages", crypto,
+    ]
+  ),
   Module(name: "Quantize", uses: ["CKernels", "Tensor", "Models", "Pipeline"]),
   Module(
     name: "Export",

@@ -100,6 +100,7 @@ public final class LanguageModel {
       } else {
         x = block(x, context)
       }
+      context.blockTap?(block.index, x)
     }
     return finalNorm(x)
   }
@@ -114,19 +115,50 @@ public final class LanguageModel {
   ///     document, before which attention does not look, `[B · T]`; nil if every row is one
   ///     document.
   ///   - recomputation: What the backward pass computes again.
+  ///   - blockTap: Called with each block's number and the residual stream after it, `[B, T, D]`.
   /// - Returns: `[B · T, D]`, float32.
   /// - Precondition: `rows` divides the number of tokens, and ids are in range.
   package func trainingHidden(
     _ tokens: [Int32],
     rows: Int,
     documentStarts: [Int32]?,
-    recomputation: Recomputation
+    recomputation: Recomputation,
+    blockTap: ((_ index: Int, _ stream: Tensor) -> Void)? = nil
   ) -> Tensor {
     require(
       rows > 0 && tokens.count.isMultiple(of: rows),
       "training: \(tokens.count) tokens in \(rows) rows"
     )
-    extendRotary(to: tokens.count / rows)
+    var context = trainingContext(tokens.count / rows, documentStarts)
+    context.recomputation = recomputation
+    context.blockTap = blockTap
+    return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
+  }
+
+  /// Returns the residual stream before the first block.
+  ///
+  /// - Parameters:
+  ///   - tokens: The tokens of `rows` sequences of equal length, one after another, `[B · T]`.
+  ///   - rows: The number of sequences `B`.
+  /// - Returns: `[B, T, D]`, float32.
+  package func embedded(_ tokens: [Int32], rows: Int) -> Tensor {
+    embedding.rows(tokens).reshaped([rows, tokens.count / rows, configuration.hiddenSize])
+  }
+
+  /// Returns the residual stream after a block, to be differentiated by the block's parameters.
+  ///
+  /// - Parameters:
+  ///   - x: The stream before it, `[B, T, D]`.
+  ///   - index: The block's number.
+  ///   - documentStarts: As ``trainingHidden(_:rows:documentStarts:recomputation:blockTap:)``
+  ///     takes it.
+  /// - Returns: `[B, T, D]`, float32.
+  package func stream(_ x: Tensor, afterBlock index: Int, documentStarts: [Int32]?) -> Tensor {
+    blocks[index](x, trainingContext(x.shape[1], documentStarts))
+  }
+
+  private func trainingContext(_ length: Int, _ documentStarts: [Int32]?) -> ForwardContext {
+    extendRotary(to: length)
     var context = ForwardContext(
       configuration: configuration,
       rotary: rotary,
@@ -135,8 +167,7 @@ public final class LanguageModel {
       tap: nil
     )
     context.documentStarts = documentStarts
-    context.recomputation = recomputation
-    return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
+    return context
   }
 
   private func extendRotary(to positions: Int) {

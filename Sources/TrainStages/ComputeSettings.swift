@@ -1,6 +1,6 @@
 public import Models
 public import Pipeline
-internal import Tensor
+package import Tensor
 
 /// How gradients are computed.
 public struct ComputeSettings: OptionGroup {
@@ -51,7 +51,8 @@ public enum ComputeType: String, RecipeChoice {
     }
   }
 
-  var precision: ProductPrecision {
+  /// How products are computed on this processor.
+  package var precision: ProductPrecision {
     self == .bfloat16 && ProductPrecision.bfloat16.isSupported ? .bfloat16 : .float32
   }
 }

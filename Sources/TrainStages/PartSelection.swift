@@ -24,12 +24,13 @@ public struct PartSelection: OptionGroup {
     ]
   }
 
-  func selects(_ name: String) -> Bool {
+  /// Whether a part of a name is selected.
+  package func selects(_ name: String) -> Bool {
     targets.contains { $0.matches(name) } && !exclude.contains { $0.matches(name) }
   }
 
   /// Finds patterns that match nothing, and a selection that leaves nothing.
-  func check(_ parts: [ModelPromise.Part]) -> [StageProblem] {
+  package func check(_ parts: [ModelPromise.Part]) -> [StageProblem] {
     let names = parts.map(\.name)
     var problems: [StageProblem] = []
     for (option, patterns) in [("targets", targets), ("exclude", exclude)] {

@@ -1,5 +1,5 @@
 public import Pipeline
-internal import Tensor
+package import Tensor
 
 /// The options of `train`.
 public struct TrainOptions: StageOptions {
@@ -104,5 +104,6 @@ public enum ResultType: String, RecipeChoice {
     }
   }
 
-  var dtype: DType? { DType(rawValue: rawValue) }
+  /// The dtype; nil for that of the weights before.
+  package var dtype: DType? { DType(rawValue: rawValue) }
 }

@@ -1,25 +1,39 @@
 internal import Crypto
-internal import Datasets
+package import Datasets
 internal import Foundation
-internal import Models
-internal import Pipeline
+package import Models
+package import Pipeline
 internal import Tokenizers
 
 /// What a training learns from, and what it is measured on, as tokens.
-struct TrainingData {
+package struct TrainingData {
   private let place: StreamPlace
   /// Rows to measure on, cut to the tokens asked for; empty for no validation.
-  let validation: [TokenBatch]
+  package let validation: [TokenBatch]
   /// What became of the documents of each data set.
-  let counts: [PackingCounts]
+  package let counts: [PackingCounts]
   /// What was read of each data set.
-  let summaries: [(name: String, summary: TokenStore.Summary)]
+  package let summaries: [(name: String, summary: TokenStore.Summary)]
   /// Rows in all epochs asked for, if the number of steps follows from them.
-  let rowsPerEpoch: Int
+  package let rowsPerEpoch: Int
+  /// The largest id of any token.
+  package let largestToken: Int32
   /// What decides the batches.
-  let fingerprint: String
+  package let fingerprint: String
 
-  init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) throws {
+  /// Reads the data.
+  ///
+  /// - Parameters:
+  ///   - options: What to read.
+  ///   - model: Whose tokenizer makes tokens, all of which must be in its vocabulary.
+  ///   - context: Where tokens are kept, and who is told about progress.
+  ///   - keepsRows: Whether every epoch has the same rows.
+  package init(
+    _ options: TrainOptions,
+    _ model: LanguageModel,
+    _ context: StageContext,
+    keepsRows: Bool = false
+  ) throws {
     let encoder = try RecordEncoders(model, options.batches)
     let cache = context.stateFolder.appending(path: "tokens")
     let settings = options.batches
@@ -64,6 +78,7 @@ struct TrainingData {
       overlong: settings.overlong,
       separatesDocuments: settings.separatesDocuments,
       shuffles: settings.shuffles,
+      keepsRows: keepsRows,
       seed: context.seed,
       paddingToken: model.configuration.endOfText.first { $0 < model.configuration.vocabularySize }
         ?? 0
@@ -74,13 +89,14 @@ struct TrainingData {
     rowsPerEpoch = stream.counts.reduce(0) { $0 + $1.rows }
     rows.shuffles = false
     validation = try Self.rows(held.map { source($0) }, rows, options)
+    largestToken = (stores + held.map(\.store)).map(\.summary.largestToken).max() ?? 0
     fingerprint = ([stream.state.order] + held.map { "\($0.store.key) \($0.tokens)" }).joined(
       separator: " "
     )
   }
 
   /// The batch of a step and part: the same one whenever it is asked.
-  func batch(step: Int, part: Int, _ settings: BatchSettings) throws -> TokenBatch {
+  package func batch(step: Int, part: Int, _ settings: BatchSettings) throws -> TokenBatch {
     let rows = settings.batch / settings.accumulation
     let first = (step - 1) * settings.batch + part * rows
     guard let batch = try place.batch(rows: rows, from: first) else {
@@ -147,10 +163,11 @@ private final class StreamPlace {
 }
 
 /// How records become tokens with a model's tokenizer and chat template.
-struct RecordEncoders {
-  let both: any RecordEncoder
+package struct RecordEncoders {
+  package let both: any RecordEncoder
 
-  init(_ model: LanguageModel, _ settings: BatchSettings) throws {
+  /// Makes encoders of a model's tokenizer and chat template.
+  package init(_ model: LanguageModel, _ settings: BatchSettings) throws {
     let tokenizer = try model.tokenizer()
     let identity = try Self.identity(of: model)
     let text = TextEncoder(

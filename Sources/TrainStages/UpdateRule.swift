@@ -1,5 +1,5 @@
 public import Pipeline
-internal import Train
+package import Train
 
 /// How parameters are changed by their gradients.
 public struct UpdateRule: OptionGroup {
@@ -126,7 +126,8 @@ public struct UpdateRule: OptionGroup {
     }
   }
 
-  var makeOptimizer: any Optimizer {
+  /// The optimizer.
+  package var makeOptimizer: any Optimizer {
     switch optimizer {
     case .adamw:
       AdamW(

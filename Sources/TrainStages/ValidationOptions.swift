@@ -45,7 +45,8 @@ public struct ValidationOptions: OptionGroup {
     ]
   }
 
-  var isOn: Bool { !data.isEmpty || fraction > 0 }
+  /// Whether anything is measured.
+  package var isOn: Bool { !data.isEmpty || fraction > 0 }
 
   /// What does not go together.
   public func problems() -> [StageProblem] {

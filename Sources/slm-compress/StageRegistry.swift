@@ -1,3 +1,4 @@
+import Distill
 import Evaluate
 import Export
 import Pipeline
@@ -8,7 +9,8 @@ import TrainStages
 enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
   static let registry = StageRegistry(
-    stages: trainStages + quantizeStages + exportStages + evaluateStages + pipelineStages
+    stages: trainStages + distillStages + quantizeStages + exportStages + evaluateStages
+      + pipelineStages
   )
 
   /// What a recipe's `evaluation` is done by.

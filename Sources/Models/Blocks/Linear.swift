@@ -108,7 +108,9 @@ public final class Linear {
   }
 
   /// The weight as the matrix that makes logits.
-  var headMatrix: HeadMatrix { parameter.map { .tensor($0.value) } ?? .stored(weight.matrix) }
+  package var headMatrix: HeadMatrix {
+    parameter.map { .tensor($0.value) } ?? .stored(weight.matrix)
+  }
 
   /// Returns the rows of the weight with some ids: the embedding of tokens, `[ids, inputs]`.
   func rows(_ ids: [Int32]) -> Tensor {

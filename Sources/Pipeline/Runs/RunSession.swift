@@ -17,6 +17,9 @@ struct RunSession {
   private var original: (folder: URL, key: String)
   private var entries: [RunReport.Entry] = []
 
+  /// The checkpoint that the recipe began with.
+  var baselineFolder: URL { original.folder }
+
   init(runner: PipelineRunner, log: RunLog) {
     self.runner = runner
     self.log = log

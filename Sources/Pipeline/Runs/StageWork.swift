@@ -48,6 +48,7 @@ struct StageWork {
       folder: working,
       exportURL: export.appending(path: stage.exportName),
       paths: session.file.paths,
+      baselineFolder: session.baselineFolder,
       listener: session.log,
       writeBlock: { try writer?.writeBlock($0) }
     )

@@ -19,6 +19,8 @@ public final class StageContext {
   public let exportURL: URL
   /// Where paths of the recipe start.
   public let paths: RecipePaths
+  /// The model that the recipe began with, as it was before the first stage; nil if unknown.
+  public let baselineFolder: URL?
   private let listener: any RunListener
   private let writeBlock: (Int) throws -> Void
   private(set) var warnings: [String] = []
@@ -31,6 +33,7 @@ public final class StageContext {
   ///   - folder: An existing folder for the stage's files.
   ///   - exportURL: Where an export goes.
   ///   - paths: Where paths of the recipe start.
+  ///   - baselineFolder: The model that the recipe began with.
   ///   - listener: Who is told about progress.
   ///   - writeBlock: Stores a block of the model that has its final weights.
   public init(
@@ -39,6 +42,7 @@ public final class StageContext {
     folder: URL,
     exportURL: URL,
     paths: RecipePaths,
+    baselineFolder: URL? = nil,
     listener: any RunListener = SilentListener(),
     writeBlock: @escaping (_ index: Int) throws -> Void = { _ in }
   ) {
@@ -48,6 +52,7 @@ public final class StageContext {
     stateFolder = folder.appending(path: "state")
     self.exportURL = exportURL
     self.paths = paths
+    self.baselineFolder = baselineFolder
     self.listener = listener
     self.writeBlock = writeBlock
   }
