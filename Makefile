@@ -8,7 +8,7 @@ SHELL := /bin/bash
 # the package as a dependency.
 FLAGS := -Xcc -O3 --explicit-target-dependency-import-check error
 MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
-LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Calibrate Evaluate TrainStages Quantize Prune Export Reports
+LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Calibrate Evaluate TrainStages Distill Prune Quantize Export Reports
 
 .PHONY: help demo demo-smollm2 stories test check setup build release fetch test-release lint format docs describe \
   recipes interop golden bench size clean

@@ -72,6 +72,12 @@ let modules: [Module] = [
     uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
   ),
   Module(
+    name: "Distill",
+    uses: [
+      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "TrainStages", crypto,
+    ]
+  ),
+  Module(
     name: "Quantize",
     uses: [
       "CKernels", "Tensor", "Checkpoints", "Datasets", "Models", "Train", "Calibrate",

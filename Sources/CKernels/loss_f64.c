@@ -1,62 +1,57 @@
-#include <math.h>
-#include <string.h>
-
 #include "loss.h"
 
-static double log_sum(const double *x, int64_t count, double scale) {
-  double largest = -INFINITY, sum = 0;
+static double largest_of(const double *x, int64_t count) {
+  double largest = -INFINITY;
   for (int64_t k = 0; k < count; k++) largest = x[k] > largest ? x[k] : largest;
+  return largest;
+}
+
+static double sum_scaled(const double *x, int64_t count, double largest, double scale) {
+  double sum = 0;
   for (int64_t k = 0; k < count; k++) sum += exp(scale * (x[k] - largest));
-  return scale * largest + log(sum);
+  return sum;
 }
 
-// The logarithm of a sum of exponentials.
-static double log_add(double a, double b) {
-  double largest = a > b ? a : b;
-  return largest == -INFINITY ? largest : largest + log(exp(a - largest) + exp(b - largest));
+static double log_sum(const double *x, int64_t count, double scale) {
+  double largest = largest_of(x, count);
+  return scale * largest + log(sum_scaled(x, count, largest, scale));
 }
 
-// One column's term of the divergence, 0 where its probability is, and the derivative of the
-// divergence by the logarithm of q for a q that need not sum to 1.
-struct term {
-  double value, slope;
-};
-
-static struct term term_of(const struct slm_loss *loss, double log_p, double log_q) {
-  double p = exp(log_p), q = exp(log_q), beta = loss->beta;
-  struct term t = {0, 0};
-  if (loss->divergence == SLM_FORWARD_KL) {
-    t.value = p == 0 ? 0 : p * (log_p - log_q);
-    t.slope = -p;
-  } else if (loss->divergence == SLM_REVERSE_KL) {
-    t.value = q == 0 ? 0 : q * (log_q - log_p);
-    t.slope = t.value;
-  } else {
-    double log_m = log_add(log(beta) + log_p, log1p(-beta) + log_q);
-    t.slope = q == 0 ? 0 : (1 - beta) * q * (log_q - log_m);
-    t.value = (p == 0 ? 0 : beta * p * (log_p - log_m)) + t.slope;
+static void fill(
+    double *x, int64_t count, double largest, double scale, double factor, double all_largest,
+    double all) {
+  for (int64_t k = 0; k < count; k++) {
+    double gradient = factor == 0 ? 0 : factor * exp(scale * (x[k] - largest));
+    x[k] = gradient + (all == 0 ? 0 : all * exp(x[k] - all_largest));
   }
-  return t;
+}
+
+// The cross-entropy of a row; returns the logarithm of the sum of exponentials.
+static double cross_entropy(
+    const struct slm_row *row, const double *x, struct slm_row_loss *out) {
+  if (row->target < 0) return 0;
+  double all = log_sum(x, row->columns, 1);
+  out->cross_entropy = all - x[row->target];
+  out->is_first_choice = true;
+  for (int64_t k = 0; k < row->columns; k++)
+    if (x[k] > x[row->target] || (x[k] == x[row->target] && k < row->target))
+      out->is_first_choice = false;
+  return all;
 }
 
 static void row_loss(
-    const struct slm_loss *loss, const struct slm_row *row, double *x, const double *reference,
+    const struct slm_loss *loss, const struct slm_row *row, double *x, const double *references,
     struct slm_row_loss *out) {
-  double scale = 1 / loss->temperature, all = 0, log_q = 0, log_p = 0, slopes = 0;
-  if (row->target >= 0) {
-    all = log_sum(x, row->columns, 1);
-    out->cross_entropy = all - x[row->target];
-    out->is_first_choice = true;
-    for (int64_t k = 0; k < row->columns; k++)
-      if (x[k] > x[row->target] || (x[k] == x[row->target] && k < row->target))
-        out->is_first_choice = false;
-  }
+  const double *reference =
+      references == NULL ? NULL : references + row->index * loss->reference_columns;
+  double scale = 1 / loss->temperature, log_q = 0, log_p = 0, slopes = 0;
+  double all = cross_entropy(row, x, out);
   bool diverges = loss->divergence != SLM_NO_DIVERGENCE;
   if (diverges) {
-    log_q = log_sum(x, row->columns, scale);
-    log_p = log_sum(reference, row->columns, scale);
-    for (int64_t k = 0; k < row->columns; k++) {
-      struct term t = term_of(loss, scale * reference[k] - log_p, scale * x[k] - log_q);
+    log_q = log_sum(x, loss->common, scale);
+    log_p = log_sum(reference, loss->common, scale);
+    for (int64_t k = 0; k < loss->common; k++) {
+      struct slm_term t = slm_term_of(loss, scale * reference[k] - log_p, scale * x[k] - log_q);
       out->divergence += t.value;
       slopes += t.slope;
     }
@@ -64,9 +59,9 @@ static void row_loss(
   if (!loss->gradient) return;
   for (int64_t k = 0; k < row->columns; k++) {
     double gradient = 0;
-    if (diverges) {
+    if (diverges && k < loss->common) {
       double of_q = scale * x[k] - log_q;
-      struct term t = term_of(loss, scale * reference[k] - log_p, of_q);
+      struct slm_term t = slm_term_of(loss, scale * reference[k] - log_p, of_q);
       gradient = row->distance * scale * (t.slope - exp(of_q) * slopes);
     }
     if (row->target >= 0) gradient += row->cross_entropy * exp(x[k] - all);
@@ -75,4 +70,15 @@ static void row_loss(
   if (row->target >= 0) x[row->target] -= row->cross_entropy;
 }
 
-SLM_LOSS_ROWS(double, f64, row_loss)
+SLM_LARGEST_ROW(diverge_largest, double, largest_of, sum_scaled, fill)
+
+static void largest_row(
+    const struct slm_loss *loss, const struct slm_row *row, double *x,
+    const struct slm_largest *reference, struct slm_row_loss *out) {
+  double all = cross_entropy(row, x, out);
+  diverge_largest(loss, row, x, reference, all, row->cross_entropy, out);
+  if (loss->gradient && row->target >= 0) x[row->target] -= row->cross_entropy;
+}
+
+SLM_LOSS_ROWS(slm_loss_rows_f64, double, double, row_loss)
+SLM_LOSS_ROWS(slm_largest_rows_f64, double, struct slm_largest, largest_row)

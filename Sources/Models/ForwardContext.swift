@@ -13,6 +13,8 @@ struct ForwardContext {
   var documentStarts: [Int32]?
   /// What is computed again in the backward pass instead of being kept.
   var recomputation = Recomputation.none
+  /// Called with each block's number and the residual stream after it, `[B, T, D]`.
+  var blockTap: ((_ index: Int, _ stream: Tensor) -> Void)?
 }
 
 /// What a training step computes again in the backward pass instead of keeping it in memory.

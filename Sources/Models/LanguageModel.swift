@@ -100,6 +100,7 @@ public final class LanguageModel {
       } else {
         x = block(x, context)
       }
+      context.blockTap?(block.index, x)
     }
     return finalNorm(x)
   }
@@ -114,13 +115,15 @@ public final class LanguageModel {
   ///     document, before which attention does not look, `[B · T]`; nil if every row is one
   ///     document.
   ///   - recomputation: What the backward pass computes again.
+  ///   - blockTap: Called with each block's number and the residual stream after it, `[B, T, D]`.
   /// - Returns: `[B · T, D]`, float32.
   /// - Precondition: `rows` divides the number of tokens, and ids are in range.
   package func trainingHidden(
     _ tokens: [Int32],
     rows: Int,
     documentStarts: [Int32]?,
-    recomputation: Recomputation
+    recomputation: Recomputation,
+    blockTap: ((_ index: Int, _ stream: Tensor) -> Void)? = nil
   ) -> Tensor {
     require(
       rows > 0 && tokens.count.isMultiple(of: rows),
@@ -129,7 +132,32 @@ public final class LanguageModel {
     var context = context(positions: tokens.count / rows)
     context.documentStarts = documentStarts
     context.recomputation = recomputation
+    context.blockTap = blockTap
     return hidden(tokens, count: rows, context).reshaped([tokens.count, configuration.hiddenSize])
+  }
+
+  /// Returns the residual stream before the first block.
+  ///
+  /// - Parameters:
+  ///   - tokens: The tokens of `rows` sequences of equal length, one after another, `[B · T]`.
+  ///   - rows: The number of sequences `B`.
+  /// - Returns: `[B, T, D]`, float32.
+  package func embedded(_ tokens: [Int32], rows: Int) -> Tensor {
+    embedding.rows(tokens).reshaped([rows, tokens.count / rows, configuration.hiddenSize])
+  }
+
+  /// Returns the residual stream after a block, to be differentiated by the block's parameters.
+  ///
+  /// - Parameters:
+  ///   - x: The stream before it, `[B, T, D]`.
+  ///   - index: The block's number.
+  ///   - documentStarts: As ``trainingHidden(_:rows:documentStarts:recomputation:blockTap:)``
+  ///     takes it.
+  /// - Returns: `[B, T, D]`, float32.
+  package func stream(_ x: Tensor, afterBlock index: Int, documentStarts: [Int32]?) -> Tensor {
+    var context = context(positions: x.shape[1])
+    context.documentStarts = documentStarts
+    return blocks[index](x, context)
   }
 
   /// What a pass over sequences that begin at position 0 needs.

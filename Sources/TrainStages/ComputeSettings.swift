@@ -51,7 +51,7 @@ public enum ComputeType: String, RecipeChoice {
     }
   }
 
-  /// The precision of products on this processor.
+  /// How products are computed on this processor.
   package var precision: ProductPrecision {
     self == .bfloat16 && ProductPrecision.bfloat16.isSupported ? .bfloat16 : .float32
   }

@@ -104,6 +104,6 @@ public enum ResultType: String, RecipeChoice {
     }
   }
 
-  /// The same as a tensor's type; nil for `own`.
+  /// The dtype; nil for that of the weights before.
   package var dtype: DType? { DType(rawValue: rawValue) }
 }

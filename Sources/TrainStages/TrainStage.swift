@@ -1,9 +1,5 @@
-internal import Datasets
-internal import Foundation
 public import Models
 public import Pipeline
-internal import Tensor
-internal import Train
 
 /// `train`: trains a model on text or conversations, all of it, some parts, or adapters.
 public struct TrainStage: Stage {
@@ -24,40 +20,12 @@ public struct TrainStage: Stage {
 
   /// Finds patterns without a match, sequences longer than the context, and too little memory.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    let estimate = TrainingEstimate(options, promise)
-    var problems = options.parts.check(estimate.candidates)
-    if options.batches.length > promise.configuration.contextLength {
-      problems.append(
-        StageProblem(
-          "sequences of \(options.batches.length) tokens exceed the model's context of "
-            + "\(promise.configuration.contextLength)",
-          option: "length"
-        )
-      )
-    }
-    if problems.isEmpty, let objection = estimate.memoryObjection { problems.append(objection) }
-    guard problems.isEmpty else { return problems }
-    let trained = Set(estimate.trained.map(\.name))
-    let dtype = options.type.dtype
-    promise.update(trained) { part in
-      var own = DType.float32
-      if case .elements(let type) = part.format { own = type }
-      part.format = .elements(dtype ?? own)
-      // Nothing holds zeros in place.
-      part.sparsity = 0
-      part.zeroPattern = nil
-    }
-    return []
+    options.check(&promise)
   }
 
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    do {
-      _ = try RecordEncoders(model, options.batches)
-      return []
-    } catch {
-      return [StageProblem("the model's tokenizer or chat template cannot be used: \(error)")]
-    }
+    options.checkCompanions(of: model)
   }
 
   /// Estimates memory from sizes, and the time from the number of operations.

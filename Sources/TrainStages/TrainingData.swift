@@ -16,11 +16,24 @@ package struct TrainingData {
   package let summaries: [(name: String, summary: TokenStore.Summary)]
   /// Rows in all epochs asked for, if the number of steps follows from them.
   package let rowsPerEpoch: Int
+  /// The largest id of any token.
+  package let largestToken: Int32
   /// What decides the batches.
   package let fingerprint: String
 
-  /// Reads and divides the data.
-  package init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) throws {
+  /// Reads the data.
+  ///
+  /// - Parameters:
+  ///   - options: What to read.
+  ///   - model: Whose tokenizer makes tokens, all of which must be in its vocabulary.
+  ///   - context: Where tokens are kept, and who is told about progress.
+  ///   - keepsRows: Whether every epoch has the same rows.
+  package init(
+    _ options: TrainOptions,
+    _ model: LanguageModel,
+    _ context: StageContext,
+    keepsRows: Bool = false
+  ) throws {
     let encoder = try RecordEncoders(model, options.batches)
     let cache = context.stateFolder.appending(path: "tokens")
     let settings = options.batches
@@ -65,6 +78,7 @@ package struct TrainingData {
       overlong: settings.overlong,
       separatesDocuments: settings.separatesDocuments,
       shuffles: settings.shuffles,
+      keepsRows: keepsRows,
       seed: context.seed,
       paddingToken: model.configuration.endOfText.first { $0 < model.configuration.vocabularySize }
         ?? 0
@@ -75,6 +89,7 @@ package struct TrainingData {
     rowsPerEpoch = stream.counts.reduce(0) { $0 + $1.rows }
     rows.shuffles = false
     validation = try Self.rows(held.map { source($0) }, rows, options)
+    largestToken = (stores + held.map(\.store)).map(\.summary.largestToken).max() ?? 0
     fingerprint = ([stream.state.order] + held.map { "\($0.store.key) \($0.tokens)" }).joined(
       separator: " "
     )
@@ -149,9 +164,9 @@ private final class StreamPlace {
 
 /// How records become tokens with a model's tokenizer and chat template.
 package struct RecordEncoders {
-  let both: any RecordEncoder
+  package let both: any RecordEncoder
 
-  /// Opens tokenizer and chat template.
+  /// Makes encoders of a model's tokenizer and chat template.
   package init(_ model: LanguageModel, _ settings: BatchSettings) throws {
     let tokenizer = try model.tokenizer()
     let identity = try Self.identity(of: model)

@@ -8,21 +8,25 @@ internal import Train
 package struct TrainingEstimate {
   let options: TrainOptions
   let promise: ModelPromise
+  /// What is resident beside the training, such as a teacher.
+  package var extraByteCount = 0
+  /// Further operations for every token.
+  package var extraOperations = 0.0
 
-  /// Prepares an estimate.
+  /// Estimates the training of a model.
   package init(_ options: TrainOptions, _ promise: ModelPromise) {
     self.options = options
     self.promise = promise
   }
 
   /// The parts that can be trained: all, or the linear layers that can have adapters.
-  var candidates: [ModelPromise.Part] {
+  package var candidates: [ModelPromise.Part] {
     guard options.lora != nil else { return promise.parts }
     return promise.linears
   }
 
   /// The parts that are trained.
-  var trained: [ModelPromise.Part] { candidates.filter { options.parts.selects($0.name) } }
+  package var trained: [ModelPromise.Part] { candidates.filter { options.parts.selects($0.name) } }
 
   /// The shapes of the trained parameters.
   var shapes: [Shape] {
@@ -32,7 +36,8 @@ package struct TrainingEstimate {
     }
   }
 
-  var plan: StagePlan {
+  /// The plan of the stage.
+  package var plan: StagePlan {
     let count = shapes.reduce(0) { $0 + $1.count }
     var notes = ["\(count) parameters are trained"]
     if options.compute.compute == .bfloat16 && !ProductPrecision.bfloat16.isSupported {
@@ -63,7 +68,7 @@ package struct TrainingEstimate {
   }
 
   /// What to say if the machine, or the limit that the recipe sets, has too little memory.
-  var memoryObjection: StageProblem? {
+  package var memoryObjection: StageProblem? {
     let limit =
       options.compute.memoryLimit?.byteCount ?? Int(ProcessInfo.processInfo.physicalMemory)
     guard peakByteCount > limit else { return nil }
@@ -88,7 +93,7 @@ package struct TrainingEstimate {
     )
     let replaced = options.lora == nil ? trained.reduce(0) { $0 + $1.byteCount } : 0
     let frozen = promise.byteCount - replaced
-    return 96_000_000 + frozen + memory.total + activationByteCount
+    return 96_000_000 + extraByteCount + frozen + memory.total + activationByteCount
   }
 
   /// What the forward pass keeps for the backward pass, and a chunk of logits.
@@ -126,6 +131,6 @@ package struct TrainingEstimate {
       case .feedForward: 7.0 / 6
       case .blocks: 4.0 / 3
       }
-    return tokens * (4 * all + 2 * own) * again / 1.2e11
+    return tokens * ((4 * all + 2 * own) * again + extraOperations) / 1.2e11
   }
 }

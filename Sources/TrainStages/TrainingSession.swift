@@ -1,8 +1,8 @@
-internal import Datasets
+package import Datasets
 internal import Foundation
-internal import Models
-internal import Pipeline
-internal import Tensor
+package import Models
+package import Pipeline
+package import Tensor
 internal import Train
 
 /// A batch with what decides which inputs of adapters are dropped.
@@ -11,36 +11,86 @@ private struct SeededBatch {
   let dropoutSeed: UInt64
 }
 
-/// One run of the stage.
-struct TrainingSession {
+/// What a training minimizes.
+package struct TrainingObjective {
+  /// The mean loss over a batch's counted tokens, to be differentiated.
+  package var loss: (TokenBatch) throws -> Tensor
+  /// Sums over a batch's counted tokens by name, whose means over the validation data are reported.
+  package var measure: ((TokenBatch) throws -> [String: Double])?
+  /// Parameters that are trained beside the model's and belong to no model.
+  package var helpers: [Parameter] = []
+  /// What else the result depends on.
+  package var fingerprint: [String: String] = [:]
+
+  /// Creates an objective.
+  package init(loss: @escaping (TokenBatch) throws -> Tensor) { self.loss = loss }
+}
+
+/// One training of a model in a stage, that can be stopped and go on.
+package struct TrainingSession {
   let options: TrainOptions
   let model: LanguageModel
   let context: StageContext
+  let objective: TrainingObjective
 
-  init(_ options: TrainOptions, _ model: LanguageModel, _ context: StageContext) {
+  /// Prepares the training of a model.
+  ///
+  /// - Parameters:
+  ///   - options: How to train.
+  ///   - model: What to train.
+  ///   - context: Where files go.
+  ///   - objective: What to minimize; the model's cross-entropy if nil.
+  package init(
+    _ options: TrainOptions,
+    _ model: LanguageModel,
+    _ context: StageContext,
+    objective: TrainingObjective? = nil
+  ) {
     self.options = options
     self.model = model
     self.context = context
+    self.objective =
+      objective
+      ?? TrainingObjective { batch in
+        model.trainingLoss(
+          batch.tokens,
+          targets: batch.targets,
+          rows: batch.rows,
+          documentStarts: options.batches.separatesDocuments ? batch.documentStarts : nil,
+          recomputation: options.compute.recompute
+        )
+      }
   }
 
-  func run() throws -> StageReport {
-    let data = try TrainingData(options, model, context)
+  /// Trains on the options' data.
+  package func run() throws -> StageReport {
+    try run(on: TrainingData(options, model, context))
+  }
+
+  /// Trains on data that was read from the options' data.
+  ///
+  /// - Returns: What the training did and measured.
+  /// - Throws: `TrainingError`, or what reading batches and the objective throw.
+  package func run(on data: TrainingData) throws -> StageReport {
     let (parameters, adapters) = prepare()
     let steps = self.steps(data)
-    let result = try loop(data, parameters, steps: steps).run(
+    let result = try loop(data, parameters + objective.helpers, steps: steps).run(
       folder: context.stateFolder,
-      fingerprint: [
+      fingerprint: objective.fingerprint.merging([
         "data": data.fingerprint, "seed": String(context.seed),
         "compute": options.compute.compute.precision.rawValue,
         "adapters": options.lora.map { "\($0.rank) \($0.alpha) \($0.dropout)" } ?? "none",
-      ]
+      ]) { $1 }
     )
+    let measures = try measure(data.validation)
     for name in ["metrics.jsonl", "timing.jsonl"] { try keep(name) }
     if !adapters.isEmpty { try save(adapters) }
     model.mergeAdapters(as: options.type.dtype)
     model.freeze(as: options.type.dtype)
     TensorMemory.trim()
-    return report(result, data, parameters, steps: steps)
+    var report = report(result, data, parameters, steps: steps)
+    for (name, value) in measures { report.metrics["validation_\(name)"] = value }
+    return report
   }
 
   // MARK: - Preparing
@@ -75,18 +125,10 @@ struct TrainingSession {
     _ parameters: [Parameter],
     steps: Int
   ) -> TrainingLoop<SeededBatch> {
-    var settings = TrainingOptions(schedule: options.rule.schedule(steps: steps))
-    settings.partsPerStep = options.batches.accumulation
-    settings.clipNorm = options.rule.clipNorm
-    settings.average = options.rule.average.map { .init(decay: $0) }
-    settings.validationInterval = options.validation.every
-    settings.patience = options.validation.patience
-    settings.keepsBest = options.validation.keepBest
-    settings.checkpointTime = .seconds(60 * options.saveMinutes)
-    return TrainingLoop(
+    TrainingLoop(
       parameters: parameters,
       optimizer: options.rule.makeOptimizer,
-      options: settings,
+      options: options.loopOptions(steps: steps),
       batch: { step, part in
         SeededBatch(
           batch: try data.batch(step: step, part: part, options.batches),
@@ -96,32 +138,34 @@ struct TrainingSession {
       tokenCount: \.batch.countedTargets,
       loss: { part in
         model.setDropoutSeed(part.dropoutSeed)
-        return loss(part.batch)
+        return try objective.loss(part.batch)
       },
-      validationLoss: data.validation.isEmpty ? nil : { validationLoss(data.validation) },
+      validationLoss: data.validation.isEmpty ? nil : { try validationLoss(data.validation) },
       onProgress: report
     )
   }
 
-  private func loss(_ batch: TokenBatch) -> Tensor {
-    model.trainingLoss(
-      batch.tokens,
-      targets: batch.targets,
-      rows: batch.rows,
-      documentStarts: options.batches.separatesDocuments ? batch.documentStarts : nil,
-      recomputation: options.compute.recompute
-    )
-  }
-
   /// The mean over all counted predictions.
-  private func validationLoss(_ batches: [TokenBatch]) -> Double {
+  private func validationLoss(_ batches: [TokenBatch]) throws -> Double {
     model.setDropoutSeed(nil)
     var (sum, count) = (0.0, 0)
     for batch in batches {
-      sum += loss(batch).scalar * Double(batch.countedTargets)
+      sum += try objective.loss(batch).scalar * Double(batch.countedTargets)
       count += batch.countedTargets
     }
     return sum / Double(count)
+  }
+
+  /// The means of what is reported of the result.
+  private func measure(_ batches: [TokenBatch]) throws -> [String: Double] {
+    guard let measure = objective.measure else { return [:] }
+    model.setDropoutSeed(nil)
+    var (sums, count) = ([String: Double](), 0)
+    for batch in batches {
+      sums.merge(try measure(batch), uniquingKeysWith: +)
+      count += batch.countedTargets
+    }
+    return sums.mapValues { $0 / Double(count) }
   }
 
   // MARK: - Reporting
@@ -162,6 +206,14 @@ struct TrainingSession {
     }
     if let restored = result.restored, restored.step == 0 {
       report.warnings.append("training never improved on the start, which is kept unchanged")
+    }
+    if result.restored == nil, let first = result.validations.first,
+      let last = result.validations.last, last.loss > first.loss
+    {
+      report.warnings.append(
+        "the result is worse than the start by validation: \(Self.text(last.loss, 4)) against "
+          + "\(Self.text(first.loss, 4))"
+      )
     }
     for (name, summary) in data.summaries where summary.records.broken > 0 {
       let first = summary.records.firstBroken.map { ", first: \($0)" } ?? ""

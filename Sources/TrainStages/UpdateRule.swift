@@ -127,7 +127,7 @@ public struct UpdateRule: OptionGroup {
     }
   }
 
-  /// The rule itself.
+  /// The optimizer.
   package var makeOptimizer: any Optimizer {
     switch optimizer {
     case .adamw:

@@ -1,3 +1,4 @@
+import Distill
 import Evaluate
 import Export
 import Pipeline
@@ -9,8 +10,8 @@ import TrainStages
 enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
   static let registry = StageRegistry(
-    stages: trainStages + pruneStages + quantizeStages + exportStages + evaluateStages
-      + pipelineStages
+    stages: trainStages + distillStages + pruneStages + quantizeStages + exportStages
+      + evaluateStages + pipelineStages
   )
 
   /// What a recipe's `evaluation` is done by.

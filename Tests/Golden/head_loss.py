@@ -43,14 +43,29 @@ def cross_entropy(logits):
     return functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
 
 
-def divergence(logits, kind, temperature=1.0, beta=0.5):
-    p = functional.log_softmax(teacher.double() / temperature, -1)
-    q = functional.log_softmax(logits / temperature, -1)
+def divergence(logits, kind, temperature=1.0, beta=0.5, common=None, kept=None):
+    """Over the first `common` tokens; over the teacher's `kept` most likely of these and the rest
+    as one outcome, if given."""
+    p = functional.log_softmax(teacher.double()[:, :common] / temperature, -1)
+    q = functional.log_softmax(logits[:, :common] / temperature, -1)
+    if kept is not None:
+        chosen = p.topk(kept, -1).indices
+        others = torch.ones_like(p).scatter(-1, chosen, 0.0).bool()
+        group = lambda x: torch.cat(
+            [x.gather(-1, chosen),
+             x.masked_fill(~others, float("-inf")).logsumexp(-1, keepdim=True)], -1)
+        p, q = group(p), group(q)
     kl = lambda a, b: functional.kl_div(b, a, reduction="none", log_target=True).sum(-1)
     if kind == "forward":
         return kl(p, q)
     if kind == "reverse":
         return kl(q, p)
+    if kind == "total_variation":
+        return 0.5 * (p.exp() - q.exp()).abs().sum(-1)
+    if kind == "skew_forward":
+        return kl(p, torch.log(0.1 * p.exp() + 0.9 * q.exp()))
+    if kind == "skew_reverse":
+        return kl(q, torch.log(0.9 * p.exp() + 0.1 * q.exp()))
     # As GKDTrainer.generalized_jsd_loss of TRL writes it.
     mixture = torch.logsumexp(torch.stack([q + math.log1p(-beta), p + math.log(beta)]), 0)
     return beta * kl(p, mixture) + (1 - beta) * kl(q, mixture)
@@ -58,13 +73,24 @@ def divergence(logits, kind, temperature=1.0, beta=0.5):
 
 store("cross_entropy", lambda z: mean(cross_entropy(z), False))
 store("weighted", lambda z: mean(cross_entropy(z), True))
-for kind in ("forward", "reverse", "jensen_shannon"):
+kinds = (
+    "forward", "reverse", "jensen_shannon", "skew_forward", "skew_reverse", "total_variation")
+for kind in kinds:
     store(kind, lambda z: mean(divergence(z, kind), False))
     store(kind + "_2", lambda z: mean(4 * divergence(z, kind, 2.0, 0.1), True))
 store(
     "combined",
     lambda z: mean(0.3 * cross_entropy(z) + 0.7 * 4 * divergence(z, "forward", 2.0), True),
 )
+
+for kind in kinds:
+    store("largest_" + kind, lambda z: mean(
+        0.25 * cross_entropy(z) + 0.75 * 4 * divergence(z, kind, 2.0, 0.1, 33, 6), True))
+store("common", lambda z: mean(
+    0.25 * cross_entropy(z) + 0.75 * 4 * divergence(z, "forward", 2.0, common=33), False))
+largest = torch.softmax(teacher.double()[:, :33] / 2, -1).topk(6, -1)
+arrays["largest.tokens"] = largest.indices.to(torch.int32)
+arrays["largest.probabilities"] = largest.values.float()
 
 # A linear layer with a bias, its output weighted by the teacher's numbers.
 x, w, b = (t.clone().requires_grad_() for t in (hidden, head, bias))

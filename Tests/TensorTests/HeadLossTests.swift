@@ -57,6 +57,8 @@ struct HeadLossTests {
     arguments: [
       ("forward", Divergence.forwardKL), ("reverse", .reverseKL),
       ("jensen_shannon", .jensenShannon(beta: 0.5)),
+      ("skew_forward", .skewForward(alpha: 0.1)), ("skew_reverse", .skewReverse(alpha: 0.1)),
+      ("total_variation", .totalVariation),
     ]
   )
   func divergences(name: String, divergence: Divergence) {
@@ -83,6 +85,78 @@ struct HeadLossTests {
           options: $2
         )
       }
+    }
+  }
+
+  @Test(
+    "divergences from the most likely tokens equal PyTorch's",
+    arguments: [
+      ("forward", Divergence.forwardKL), ("reverse", .reverseKL),
+      ("jensen_shannon", .jensenShannon(beta: 0.1)), ("skew_forward", .skewForward(alpha: 0.1)),
+      ("skew_reverse", .skewReverse(alpha: 0.1)), ("total_variation", .totalVariation),
+    ]
+  )
+  func mostLikely(name: String, divergence: Divergence) {
+    let known = MostLikelyTokens(
+      of: golden["teacher"],
+      count: 6,
+      vocabulary: 33,
+      temperature: 2
+    )
+    #expect(known.tokens == golden["largest.tokens"].elements(as: Int32.self))
+    #expect(
+      difference(
+        known.probabilities.map(Double.init),
+        golden["largest.probabilities"].numbers,
+        relative: 1e-6
+      ) == nil
+    )
+    for dtype in [DType.float32, .float64] {
+      expectGolden("largest_" + name, dtype) {
+        $0.headDivergence(
+          head: $1,
+          reference: .mostLikely(known),
+          divergence: divergence,
+          temperature: 2,
+          targets: targets,
+          weights: weights,
+          crossEntropyShare: 0.25,
+          commonVocabulary: 33,
+          options: $2
+        )
+      }
+    }
+  }
+
+  @Test("a vocabulary that only begins alike is compared over what both have")
+  func common() {
+    let teacher = golden["teacher"]
+    expectGolden("common") {
+      $0.headDivergence(
+        head: $1,
+        reference: .rows { teacher.rows($0) },
+        divergence: .forwardKL,
+        temperature: 2,
+        targets: targets,
+        crossEntropyShare: 0.25,
+        commonVocabulary: 33,
+        options: $2
+      )
+    }
+  }
+
+  @Test("all tokens known one by one are the teacher's logits")
+  func everything() {
+    var random = Random(seed: 9)
+    let (hidden, head) = (random.normal([5, 8]), HeadMatrix.tensor(random.normal([40, 8])))
+    let teacher = random.normal([5, 40], deviation: 3)
+    let known = MostLikelyTokens(of: teacher, count: 40)
+    #expect(known.rest == Array(repeating: 0, count: 5))
+    for divergence in [Divergence.forwardKL, .reverseKL, .totalVariation] {
+      let values = [ReferenceLogits.rows { teacher.rows($0) }, .mostLikely(known)].map {
+        hidden.headDivergence(head: head, reference: $0, divergence: divergence).value.numbers
+      }
+      #expect(difference(values[0], values[1], relative: 1e-6) == nil)
     }
   }
 
@@ -142,7 +216,10 @@ struct HeadLossTests {
     var random = Random(seed: 5)
     let hidden = Parameter("hidden", random.normal([9, 16]))
     let head = HeadMatrix.stored(StoredMatrix(random.normal([100, 16])))
-    for divergence in [Divergence.forwardKL, .reverseKL, .jensenShannon(beta: 0.3)] {
+    for divergence in [
+      Divergence.forwardKL, .reverseKL, .jensenShannon(beta: 0.3), .skewForward(alpha: 0.1),
+      .skewReverse(alpha: 0.1),
+    ] {
       let (value, gradients) = differentiate([hidden]) {
         hidden.value.headDivergence(
           head: head,
@@ -175,7 +252,10 @@ struct HeadLossTests {
     let head = random.normal([30, 8])
     var teacher = random.normal([3, 30])
     teacher.withMutableElements(as: Float.self) { for k in 0..<40 { $0[2 * k] = -.infinity } }
-    for divergence in [Divergence.forwardKL, .jensenShannon(beta: 0.3)] {
+    for divergence in [
+      Divergence.forwardKL, .jensenShannon(beta: 0.3), .skewForward(alpha: 0.1),
+      .skewReverse(alpha: 0.1), .totalVariation,
+    ] {
       let (value, gradients) = differentiate([hidden]) {
         hidden.value.headDivergence(
           head: .tensor(head),

@@ -34,6 +34,9 @@ public struct BatchOptions: Sendable, Hashable {
   public var separatesDocuments: Bool
   /// Whether documents and rows are put in another order in every epoch.
   public var shuffles: Bool
+  /// Whether every epoch has the same rows, whatever the seed, so that what was computed for a row
+  /// can be used again; rows then come in another order, and documents share them as they lie.
+  public var keepsRows: Bool
   /// Decides the order.
   public var seed: UInt64
   /// What padding is filled with; its predictions do not count.
@@ -45,6 +48,7 @@ public struct BatchOptions: Sendable, Hashable {
     overlong: OverlongRule = .error,
     separatesDocuments: Bool = true,
     shuffles: Bool = true,
+    keepsRows: Bool = false,
     seed: UInt64 = 0,
     paddingToken: Int32 = 0
   ) {
@@ -52,6 +56,7 @@ public struct BatchOptions: Sendable, Hashable {
     self.overlong = overlong
     self.separatesDocuments = separatesDocuments
     self.shuffles = shuffles
+    self.keepsRows = keepsRows
     self.seed = seed
     self.paddingToken = paddingToken
   }

@@ -95,7 +95,7 @@ public struct BatchStream: Sendable {
     let text = """
       \(parts.joined(separator: "\n"))
       \(options.length) \(options.overlong.rawValue) \(options.separatesDocuments) \
-      \(options.shuffles) \(options.seed) \(options.paddingToken)
+      \(options.shuffles) \(options.keepsRows) \(options.seed) \(options.paddingToken)
       """
     return SHA256.hash(data: Data(text.utf8)).hexadecimal
   }

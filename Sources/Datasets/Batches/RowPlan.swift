@@ -30,7 +30,7 @@ struct RowPlan: Sendable {
       if source.packing == .whole {
         var random = SplitMix(seed, 0, Purpose.packing.rawValue)
         let order = random.permutation(documents.count)
-        if options.shuffles { documents = order.map { documents[$0] } }
+        if options.shuffles && !options.keepsRows { documents = order.map { documents[$0] } }
         rows = Self.firstFit(documents, capacity: options.length + 1)
       } else {
         rows = documents.map { [$0] }
@@ -92,7 +92,9 @@ struct RowPlan: Sendable {
   }
 
   private func order(_ count: Int, _ epoch: Int, _ purpose: Purpose) -> [Int] {
-    guard options.shuffles else { return Array(0..<count) }
+    guard options.shuffles, purpose == .rows || !options.keepsRows else {
+      return Array(0..<count)
+    }
     var random = SplitMix(seed, UInt64(epoch), purpose.rawValue)
     return random.permutation(count)
   }

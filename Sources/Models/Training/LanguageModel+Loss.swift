@@ -10,7 +10,7 @@ extension LanguageModel {
   ///   - tokens: The inputs of `rows` sequences, one after another, `[B · T]`.
   ///   - targets: The token to be predicted from each, −1 where none counts, `[B · T]`.
   ///   - rows: The number of sequences `B`.
-  ///   - documentStarts: As ``trainingHidden(_:rows:documentStarts:recomputation:)`` takes it.
+  ///   - documentStarts: As ``trainingHidden(_:rows:documentStarts:recomputation:blockTap:)`` takes it.
   ///   - recomputation: What the backward pass computes again.
   /// - Returns: The mean of `−log p(target)` over counted targets in nats, `[]`.
   package func trainingLoss(

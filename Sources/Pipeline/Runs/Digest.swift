@@ -1,10 +1,10 @@
-import Crypto
-import Foundation
+internal import Crypto
+package import Foundation
 
 /// SHA-256 digests of options, files and folders, in hexadecimal.
-enum Digest {
+package enum Digest {
   /// The digest of texts; where one ends and the next begins counts.
-  static func of(_ parts: [String]) -> String {
+  package static func of(_ parts: [String]) -> String {
     var hash = SHA256()
     for part in parts {
       hash.update(data: Data("\(part.utf8.count):".utf8))
@@ -30,7 +30,7 @@ enum Digest {
   /// old one or a copied checkpoint for another. Other files that lie in a folder, such as the
   /// same weights in other formats, do not count. Of a safetensors file or an index, what lies
   /// beside it counts too: descriptions, and the shards of the index.
-  static func of(model url: URL) throws -> String {
+  package static func of(model url: URL) throws -> String {
     var (folder, suffixes) = (url, ["safetensors", "gguf"])
     var parts: [String] = []
     if !FileTree.isFolder(url) {

@@ -88,17 +88,24 @@ extension RecipeFile {
     let promise = ModelPromise(model.outline)
     var current = promise
     var rows: [RunPlan.Row] = []
+    var readsBaseline = true
     for (index, stage) in recipe.stages.enumerated() {
       if stage.effect == .restoresBaseline {
         current = promise
+        readsBaseline = true
         continue
       }
       let before = current
-      let found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
+      let setting = StageSetting(baseline: model, paths: paths, readsBaseline: readsBaseline)
+      if stage.effect == .changesModel { readsBaseline = false }
+      var found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
+      // What the recipe names and cannot be opened has been reported already.
+      if problems.isEmpty && found.isEmpty { found = stage.stage.checkInputs(before, setting) }
       problems += found.map { problem($0, under: "stages.\(index)") }
       // A stage that cannot run cannot plan either.
       guard found.isEmpty else { continue }
-      var plan = stage.stage.plan(before)
+      guard problems.isEmpty else { continue }
+      var plan = stage.stage.plan(before, setting)
       if stage.effect == .changesModel {
         plan.outputByteCount = plan.outputByteCount ?? current.byteCount
         plan.bitsPerWeight = plan.bitsPerWeight ?? current.bitsPerWeight

@@ -35,11 +35,26 @@ public protocol Stage: Sendable {
   /// that stages do not change, such as a tokenizer that a format cannot express.
   func checkCompanions(of model: LanguageModel) -> [StageProblem]
 
+  /// Finds what would stop this stage in other models and files that its options name.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the stage.
+  ///   - setting: What is there beside it.
+  func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem]
+
   /// Estimates what the stage will do and need.
   ///
   /// - Parameter promise: The model before the stage.
   /// - Returns: What is known; what is left out is filled in from the promise.
   func plan(_ promise: ModelPromise) -> StagePlan
+
+  /// Estimates what a stage will do and need that opens other models or files.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the stage.
+  ///   - setting: What is there beside it.
+  /// - Returns: As ``plan(_:)``, which stages that need nothing else leave it to.
+  func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan
 
   /// Runs the stage.
   ///
@@ -73,6 +88,12 @@ extension Stage {
 
   /// None.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] { [] }
+
+  /// None.
+  public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] { [] }
+
+  /// The estimate from the promise alone.
+  public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan { plan(promise) }
 
   /// An estimate that says nothing.
   public func plan(_ promise: ModelPromise) -> StagePlan { StagePlan() }

@@ -11,6 +11,40 @@ public enum Divergence: Sendable, Equatable {
   /// Source: Agarwal et al., *On-Policy Distillation of Language Models* (GKD), 2023,
   /// arXiv:2306.13649, equation 1.
   case jensenShannon(beta: Double)
+  /// `KL(p ‖ α·p + (1−α)·q)`, for `α` in `0..<1`: forward KL whose gradient stays bounded where
+  /// the student has next to nothing.
+  ///
+  /// Source: Ko et al., *DistiLLM*, 2024, arXiv:2402.03898, section 3.1.
+  case skewForward(alpha: Double)
+  /// `KL(q ‖ (1−α)·p + α·q)`, for `α` in `0..<1`.
+  ///
+  /// Source: Ko et al., *DistiLLM*, 2024, arXiv:2402.03898, section 3.1.
+  case skewReverse(alpha: Double)
+  /// `½ · Σ |p − q|`. Where `p = q` its derivative is taken for 0.
+  ///
+  /// Source: Wen et al., *f-Divergence Minimization for Sequence-Level Knowledge Distillation*,
+  /// 2023, arXiv:2307.15190, section 3.2, by words instead of sequences.
+  case totalVariation
+
+  /// Whether the mixture's share is in range.
+  var isValid: Bool {
+    switch self {
+    case .jensenShannon(let beta): beta > 0 && beta < 1
+    case .skewForward(let alpha), .skewReverse(let alpha): alpha >= 0 && alpha < 1
+    case .forwardKL, .reverseKL, .totalVariation: true
+    }
+  }
+}
+
+/// What a teacher says of a chunk of rows.
+enum ReferenceChunk {
+  /// `[rows, V']`.
+  case logits(Tensor)
+  case mostLikely(MostLikelyTokens, Range<Int>)
+
+  var logits: Tensor? {
+    if case .logits(let logits) = self { logits } else { nil }
+  }
 }
 
 /// Where a chunk of a teacher's logits comes from.
@@ -19,13 +53,17 @@ public enum ReferenceLogits {
   case head(hidden: Tensor, matrix: HeadMatrix)
   /// Called with ranges of rows, returns their logits, `[rows, V]`, of the student's dtype.
   case rows((Range<Int>) -> Tensor)
+  /// What is known in place of logits, at the temperature of the loss, with as many rows as the
+  /// student's.
+  case mostLikely(MostLikelyTokens)
 
-  func logits(of rows: Range<Int>) -> Tensor {
+  func chunk(_ rows: Range<Int>) -> ReferenceChunk {
     switch self {
     case .head(let hidden, let matrix):
       let states = hidden.detached.reshaped([hidden.shape.rows, hidden.shape.columns])
-      return matrix.logits(of: states.rows(rows))
-    case .rows(let body): return body(rows).detached
+      return .logits(matrix.logits(of: states.rows(rows)))
+    case .rows(let body): return .logits(body(rows).detached)
+    case .mostLikely(let tokens): return .mostLikely(tokens, rows)
     }
   }
 }
@@ -68,7 +106,7 @@ extension Tensor {
   ) -> HeadLoss {
     headLoss(
       head,
-      RowLoss(crossEntropy: 1, distance: 0, divergence: nil, temperature: 1),
+      RowLoss(crossEntropy: 1, distance: 0, divergence: nil, temperature: 1, common: 0),
       nil,
       targets,
       weights,
@@ -82,7 +120,8 @@ extension Tensor {
   ///     loss = Σ w · (α · −log softmax(z)[target] + (1−α) · T² · D(softmax(z'/T), softmax(z/T))) / Σ w
   ///
   /// with `z` the logits and `z'` the teacher's. The factor `T²` keeps the size of gradients when
-  /// the temperature changes.
+  /// the temperature changes. Where the two vocabularies differ in size, `D` is between the
+  /// distributions over the first tokens, which both have.
   ///
   /// - Parameters:
   ///   - head: `[V, D]`.
@@ -93,6 +132,7 @@ extension Tensor {
   ///     rows count.
   ///   - weights: The weight of each row, 1 if nil, not negative.
   ///   - crossEntropyShare: `α`, in `0...1`.
+  ///   - commonVocabulary: How many first tokens both models have; all of the student's if nil.
   ///   - options: The size of chunks, and when gradients are computed.
   /// - Returns: The loss, 0 if no row counts, and what it is a mean of.
   /// - Precondition: `self` is `[..., D]`; a share of cross-entropy takes targets.
@@ -109,6 +149,7 @@ extension Tensor {
     targets: [Int32]? = nil,
     weights: [Float]? = nil,
     crossEntropyShare: Double = 0,
+    commonVocabulary: Int? = nil,
     options: HeadLossOptions = HeadLossOptions()
   ) -> HeadLoss {
     require(temperature > 0, "head divergence: temperature \(temperature) is not above 0")
@@ -116,14 +157,25 @@ extension Tensor {
       (0...1).contains(crossEntropyShare) && (crossEntropyShare == 0 || targets != nil),
       "head divergence: a share \(crossEntropyShare) of cross-entropy without targets or outside 0...1"
     )
-    if case .jensenShannon(let beta) = divergence {
-      require(beta > 0 && beta < 1, "head divergence: beta \(beta) does not lie between 0 and 1")
+    require(divergence.isValid, "head divergence: \(divergence) is out of range")
+    let common = commonVocabulary ?? head.vocabularySize
+    require(
+      (1...head.vocabularySize).contains(common),
+      "head divergence: \(common) common tokens of \(head.vocabularySize)"
+    )
+    if case .mostLikely(let tokens) = reference {
+      require(
+        tokens.rows == shape.rows
+          && tokens.tokens.allSatisfy { $0 >= 0 && $0 < common },
+        "head divergence: tokens of \(tokens.rows) rows, or some outside \(common), for \(shape)"
+      )
     }
     let loss = RowLoss(
       crossEntropy: crossEntropyShare,
       distance: (1 - crossEntropyShare) * temperature * temperature,
       divergence: divergence,
-      temperature: temperature
+      temperature: temperature,
+      common: common
     )
     return headLoss(head, loss, reference, targets, weights, options)
   }
@@ -156,7 +208,7 @@ extension Tensor {
     let seen = SeenRows(rows)
     let normalized = sum > 0 ? counted.map { $0 / sum } : counted
     let value = headLoss(head: head, options: options) { logits, range, gradientNeeded in
-      let part = reference?.logits(of: range)
+      let part = reference?.chunk(range)
       let found = loss.apply(
         to: &logits,
         reference: part,
@@ -196,86 +248,5 @@ private final class SeenRows: @unchecked Sendable {
       countedRows: counted.count,
       correctRows: counted.count { $0.0.is_first_choice }
     )
-  }
-}
-
-/// The loss of one row as the kernels know it.
-private struct RowLoss {
-  var crossEntropy: Double
-  var distance: Double
-  var divergence: Divergence?
-  var temperature: Double
-
-  private func kernelLoss(_ gradientNeeded: Bool) -> slm_loss {
-    var loss = slm_loss()
-    loss.cross_entropy = crossEntropy
-    loss.distance = distance
-    loss.temperature = temperature
-    loss.gradient = gradientNeeded
-    let kind: slm_divergence
-    switch divergence {
-    case nil: kind = SLM_NO_DIVERGENCE
-    case .forwardKL: kind = SLM_FORWARD_KL
-    case .reverseKL: kind = SLM_REVERSE_KL
-    case .jensenShannon(let beta):
-      kind = SLM_JENSEN_SHANNON
-      loss.beta = beta
-    }
-    loss.divergence = Int32(kind.rawValue)
-    return loss
-  }
-
-  func apply(
-    to logits: inout Tensor,
-    reference: Tensor?,
-    targets: [Int32]?,
-    weights: [Double],
-    gradientNeeded: Bool
-  ) -> [slm_row_loss] {
-    if let reference { logits.requirePartner("head loss: reference", reference, logits.shape) }
-    logits.makeUnique()
-    let (kernel, columns, logits) = (kernelLoss(gradientNeeded), logits.shape.columns, logits)
-    var rows = Array(repeating: slm_row_loss(), count: weights.count)
-    rows.withUnsafeMutableBufferPointer { rows in
-      let shared = Shared((rows: rows, loss: kernel))
-      withKernel(weights.count, grain: rowGrain(8 * columns), keeping: [logits, reference]) {
-        range in
-        let (first, count) = (range.lowerBound, Int64(range.count))
-        weights.withUnsafeBufferPointer { weights in
-          (targets ?? []).withUnsafeBufferPointer { given in
-            guard let weight = weights.baseAddress, let out = shared.pointer.rows.baseAddress
-            else { return }
-            let target = targets == nil ? nil : given.baseAddress.map { $0 + first }
-            let start = first * columns
-            withUnsafePointer(to: shared.pointer.loss) { loss in
-              if logits.isSingle {
-                slm_loss_rows_f32(
-                  loss,
-                  count,
-                  Int64(columns),
-                  logits.floats(start),
-                  reference.map { UnsafePointer($0.floats(start)) },
-                  target,
-                  weight + first,
-                  out + first
-                )
-              } else {
-                slm_loss_rows_f64(
-                  loss,
-                  count,
-                  Int64(columns),
-                  logits.doubles(start),
-                  reference.map { UnsafePointer($0.doubles(start)) },
-                  target,
-                  weight + first,
-                  out + first
-                )
-              }
-            }
-          }
-        }
-      }
-    }
-    return rows
   }
 }

@@ -54,7 +54,7 @@ let headLossCases =
         .value
     },
   ]
-  + [Divergence.forwardKL, .reverseKL, .jensenShannon(beta: 0.2)].flatMap { divergence in
+  + divergences.flatMap { divergence in
     [(1.0, 0.0), (2.0, 0.4)].map { temperature, share in
       OperationCase(
         "headDivergence, \(divergence), temperature \(temperature), cross-entropy \(share)",
@@ -76,6 +76,60 @@ let headLossCases =
       }
     }
   }
+
+  + divergences.flatMap { divergence in
+    [(1.0, 0.0), (2.0, 0.4)].map { temperature, share in
+      OperationCase(
+        "headDivergence, \(divergence), most likely tokens, temperature \(temperature)",
+        covers: [],
+        [.normal([7, 6]), .normal([21, 6])],
+        singleTolerance: 4e-6
+      ) {
+        $0[0].headDivergence(
+          head: .tensor($0[1]),
+          reference: .mostLikely(
+            MostLikelyTokens(
+              of: teacherLogits,
+              count: 5,
+              vocabulary: 19,
+              temperature: temperature
+            )
+          ),
+          divergence: divergence,
+          temperature: temperature,
+          targets: [3, 20, -1, 0, 7, 2, 11],
+          weights: [1, 0.5, 2, 0, 1.5, 1, 1],
+          crossEntropyShare: share,
+          commonVocabulary: 19,
+          options: smallChunks($0[0], 21)
+        ).value
+      }
+    }
+  }
+  + divergences.map { divergence in
+    OperationCase(
+      "headDivergence, \(divergence), a teacher with a larger vocabulary",
+      covers: [],
+      [.normal([7, 6]), .normal([20, 6])],
+      singleTolerance: 4e-6
+    ) {
+      let (teacher, dtype) = (teacherLogits, $0[0].dtype)
+      return $0[0].headDivergence(
+        head: .tensor($0[1]),
+        reference: .rows { teacher.rows($0).converted(to: dtype) },
+        divergence: divergence,
+        targets: [3, 19, -1, 0, 7, 2, 11],
+        crossEntropyShare: 0.3,
+        commonVocabulary: 18,
+        options: smallChunks($0[0], 20)
+      ).value
+    }
+  }
+
+private let divergences = [
+  Divergence.forwardKL, .reverseKL, .jensenShannon(beta: 0.2), .skewForward(alpha: 0.1),
+  .skewReverse(alpha: 0.1), .totalVariation,
+]
 
 private let teacherLogits: Tensor = {
   var random = Random(seed: 21)

@@ -1,0 +1,56 @@
+public import Foundation
+public import Pipeline
+
+/// How a teacher's outputs are kept.
+public struct CacheOptions: OptionGroup {
+  /// How many tokens are kept for each position.
+  public var topK = 64
+  /// Where they are kept.
+  public var path: CachePath?
+
+  /// Creates the defaults.
+  public init() {}
+
+  /// The options.
+  public static var fields: [Field<CacheOptions>] {
+    [
+      .field(
+        "top_k",
+        \.topK,
+        in: 1...1024,
+        "How many of the teacher's most likely tokens are kept for each position: about 4 bytes "
+          + "each."
+      ),
+      .field(
+        "path",
+        \.path,
+        "A folder to keep them in for other recipes with the same teacher and text, made if it is "
+          + "not there; if not given they are gone when the stage is complete."
+      ),
+    ]
+  }
+}
+
+/// The path of a folder that runs share, relative to the recipe's folder.
+public struct CachePath: RecipeText, Hashable {
+  /// The path as written.
+  public var path: String
+
+  /// Creates a path.
+  public init(_ path: String) { self.path = path }
+
+  /// “the path of a folder”.
+  public static var typeName: String { "the path of a folder" }
+
+  /// Reads a path; the folder need not be there.
+  public init?(recipeText: String) {
+    guard !recipeText.isEmpty, !recipeText.contains("\0") else { return nil }
+    path = recipeText
+  }
+
+  /// The path as written.
+  public var recipeText: String { path }
+
+  /// The folder meant.
+  public func url(_ paths: RecipePaths) -> URL { paths.input(path) }
+}

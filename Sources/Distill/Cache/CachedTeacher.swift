@@ -1,0 +1,131 @@
+internal import Datasets
+internal import Foundation
+internal import Models
+internal import Pipeline
+internal import Tensor
+
+/// A teacher that is asked only for rows of text that it has not seen before.
+struct CachedTeacher {
+  let teacher: TeacherModel
+  let cache: TeacherCache
+  private let temperature: Double
+  private let separatesDocuments: Bool
+
+  /// Takes a cache that is open.
+  init(
+    teacher: TeacherModel,
+    cache: TeacherCache,
+    temperature: Double,
+    separatesDocuments: Bool
+  ) {
+    (self.teacher, self.cache) = (teacher, cache)
+    (self.temperature, self.separatesDocuments) = (temperature, separatesDocuments)
+  }
+
+  /// Opens the cache that the options name, or one that lives as long as the stage is running.
+  init(
+    _ teacher: TeacherModel,
+    options: CacheOptions,
+    temperature: Double,
+    separatesDocuments: Bool,
+    _ context: StageContext
+  ) throws {
+    let folder = options.path?.url(context.paths) ?? context.stateFolder.appending(path: "teacher")
+    let cache = try TeacherCache(
+      folder,
+      TeacherCache.Description(
+        teacher: try Digest.of(model: teacher.model.companions.origin),
+        vocabulary: teacher.vocabulary.common,
+        topK: min(options.topK, teacher.vocabulary.common),
+        temperature: temperature
+      )
+    )
+    self.init(
+      teacher: teacher,
+      cache: cache,
+      temperature: temperature,
+      separatesDocuments: separatesDocuments
+    )
+    for note in cache.notes { context.warn("\(note): \(cache.file.path)") }
+  }
+
+  /// The teacher's most likely tokens at every position of a batch; positions after the last that
+  /// counts in a row hold nothing.
+  func tokens(of batch: TokenBatch) throws -> MostLikelyTokens {
+    let count = cache.coding.count
+    var tokens: [Int32] = []
+    var (probabilities, rest) = ([Float](), [Float]())
+    for row in 0..<batch.rows {
+      let range = row * batch.columns..<(row + 1) * batch.columns
+      let used = (batch.targets[range].lastIndex { $0 >= 0 } ?? range.lowerBound - 1) + 1
+      if used > range.lowerBound {
+        let known = try self.row(batch, range.lowerBound..<used)
+        tokens += known.tokens
+        probabilities += known.probabilities
+        rest += known.rest
+      }
+      for _ in used..<range.upperBound {
+        tokens += (0..<Int32(count))
+        probabilities += repeatElement(0, count: count)
+        rest.append(1)
+      }
+    }
+    return MostLikelyTokens(
+      count: count,
+      tokens: tokens,
+      probabilities: probabilities,
+      rest: rest
+    )
+  }
+
+  private func row(_ batch: TokenBatch, _ range: Range<Int>) throws -> MostLikelyTokens {
+    let tokens = batch.tokens[range]
+    let starts =
+      separatesDocuments ? batch.documentStarts[range] : ArraySlice(range.map { _ in 0 })
+    return try cache.row(TeacherCache.key(tokens, starts: starts), positions: range.count) {
+      // Row by row, so that the outputs do not depend on what else is in the batch.
+      let hidden = teacher.model.trainingHidden(
+        Array(tokens),
+        rows: 1,
+        documentStarts: separatesDocuments ? Array(starts) : nil,
+        recomputation: .none
+      )
+      return likely(hidden)
+    }
+  }
+
+  /// The most likely tokens, a chunk of logits at a time.
+  private func likely(_ hidden: Tensor) -> MostLikelyTokens {
+    let length = max(1, (64 << 20) / (4 * teacher.vocabulary.teacher))
+    var tokens: [Int32] = []
+    var (probabilities, rest) = ([Float](), [Float]())
+    for first in stride(from: 0, to: hidden.shape[0], by: length) {
+      let states = hidden.rows(first..<min(hidden.shape[0], first + length))
+      let known = MostLikelyTokens(
+        of: teacher.model.head.headMatrix.logits(of: states),
+        count: cache.coding.count,
+        vocabulary: teacher.vocabulary.common,
+        temperature: temperature
+      )
+      tokens += known.tokens
+      probabilities += known.probabilities
+      rest += known.rest
+    }
+    return MostLikelyTokens(
+      count: cache.coding.count,
+      tokens: tokens,
+      probabilities: probabilities,
+      rest: rest
+    )
+  }
+
+  /// Reports how often the teacher ran.
+  func report(to report: inout StageReport) {
+    report.metrics["teacher_rows_computed"] = Double(cache.added)
+    report.metrics["teacher_rows_found"] = Double(cache.found)
+    report.metrics["teacher_bytes_per_token"] = Double(cache.coding.byteCount)
+    if cache.notes.contains(where: { $0.hasPrefix("a damaged row") }) {
+      report.warnings.append("damaged rows of \(cache.file.path) were computed again")
+    }
+  }
+}

@@ -1,0 +1,39 @@
+public import Pipeline
+public import TrainStages
+
+/// The options of `distill.logits`.
+public struct DistillLogitsOptions: StageOptions {
+  /// The model to learn from.
+  public var teacher: ModelPath?
+  /// What is minimized.
+  public var divergence = DivergenceOptions()
+  /// Whether and how the teacher's outputs are kept.
+  public var cache: CacheOptions?
+  /// How the student is trained.
+  public var training = TrainOptions()
+
+  /// Creates the defaults.
+  public init() {}
+
+  /// The options.
+  public static var fields: [Field<DistillLogitsOptions>] {
+    [
+      .field("teacher", \.teacher, teacherSummary)
+    ] + Field.fields(of: \.divergence) + [
+      .field(
+        "cache",
+        \.cache,
+        "Keeps the teacher's most likely tokens on disk, so that it runs once over the text and not "
+          + "in every epoch. All other tokens count as one. Rows of text are then the same in every "
+          + "epoch, in another order."
+      )
+    ] + Field.fields(of: \.training)
+  }
+
+  static let teacherSummary =
+    "The model to learn from, with the same tokenizer; the model that the recipe begins with if "
+    + "not given."
+
+  /// What does not go together.
+  public func problems() -> [StageProblem] { training.problems() }
+}

@@ -1,0 +1,66 @@
+package import Models
+package import Pipeline
+internal import Tensor
+package import Train
+
+extension TrainOptions {
+  /// Finds patterns without a match, sequences longer than the context, and too little memory, and
+  /// promises what the training leaves behind.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the training; after it on return, if nothing is wrong.
+  ///   - changeEstimate: Adds what the training needs beside the model.
+  package func check(
+    _ promise: inout ModelPromise,
+    _ changeEstimate: (inout TrainingEstimate) -> Void = { _ in }
+  ) -> [StageProblem] {
+    var estimate = TrainingEstimate(self, promise)
+    changeEstimate(&estimate)
+    var problems = parts.check(estimate.candidates)
+    if batches.length > promise.configuration.contextLength {
+      problems.append(
+        StageProblem(
+          "sequences of \(batches.length) tokens exceed the model's context of "
+            + "\(promise.configuration.contextLength)",
+          option: "length"
+        )
+      )
+    }
+    if problems.isEmpty, let objection = estimate.memoryObjection { problems.append(objection) }
+    guard problems.isEmpty else { return problems }
+    let trained = Set(estimate.trained.map(\.name))
+    let dtype = type.dtype
+    promise.update(trained) { part in
+      var own = DType.float32
+      if case .elements(let type) = part.format { own = type }
+      part.format = .elements(dtype ?? own)
+      // Nothing holds zeros in place.
+      part.sparsity = 0
+      part.zeroPattern = nil
+    }
+    return []
+  }
+
+  /// Finds a tokenizer or a chat template that cannot be read.
+  package func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    do {
+      _ = try RecordEncoders(model, batches)
+      return []
+    } catch {
+      return [StageProblem("the model's tokenizer or chat template cannot be used: \(error)")]
+    }
+  }
+
+  /// How a training of some steps runs.
+  package func loopOptions(steps: Int) -> TrainingOptions {
+    var settings = TrainingOptions(schedule: rule.schedule(steps: steps))
+    settings.partsPerStep = batches.accumulation
+    settings.clipNorm = rule.clipNorm
+    settings.average = rule.average.map { .init(decay: $0) }
+    settings.validationInterval = validation.every
+    settings.patience = validation.patience
+    settings.keepsBest = validation.keepBest
+    settings.checkpointTime = .seconds(60 * saveMinutes)
+    return settings
+  }
+}

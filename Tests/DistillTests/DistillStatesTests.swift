@@ -1,0 +1,127 @@
+import Foundation
+import Models
+import Pipeline
+import Tensor
+import TestSupport
+import Testing
+import TrainStages
+
+@testable import Distill
+
+@Suite("distill.hidden and distill.blocks")
+struct DistillStatesTests {
+  let pair: Pair
+
+  init() throws { pair = try Pair() }
+
+  private func hidden(
+    _ change: (inout DistillHiddenOptions) -> Void = { _ in }
+  ) -> DistillHiddenStage {
+    var options = DistillHiddenOptions()
+    options.teacher = ModelPath(pair.teacher.url.path)
+    Pair.change(&options.training)
+    change(&options)
+    return DistillHiddenStage(options)
+  }
+
+  private func blocks(
+    _ change: (inout DistillBlocksOptions) -> Void = { _ in }
+  ) -> DistillBlocksStage {
+    var options = DistillBlocksOptions()
+    options.teacher = ModelPath(pair.teacher.url.path)
+    options.sequences = 16
+    Pair.change(&options.training)
+    change(&options)
+    return DistillBlocksStage(options)
+  }
+
+  @Test("states and probabilities come nearer", arguments: StateDistance.allCases)
+  func states(distance: StateDistance) throws {
+    let report = try pair.run(hidden { $0.stateLoss = distance }).report
+    let before = try #require(report.metrics["validation_loss_before"])
+    #expect(try #require(report.metrics["validation_loss"]) < before)
+    #expect(report.layers.map(\.name) == ["model.layers.0", "model.layers.1"])
+    #expect(report.layers.allSatisfy { $0.values["state_distance"] ?? 0 > 0 })
+  }
+
+  @Test("a projection is learned where widths differ, and is not part of the model")
+  func projections() throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Golden/models/llama-grouped")
+    let narrow = TeacherModel(
+      model: try ModelLoader.load(folder),
+      vocabulary: VocabularyAlignment(common: 64, student: 264, teacher: 64)
+    )
+    let model = try pair.student.load()
+    let logits = LogitsObjective(
+      student: model,
+      teacher: narrow,
+      options: DivergenceOptions(),
+      training: TrainOptions(),
+      cache: nil
+    )
+    let objective = HiddenObjective(logits, DistillHiddenOptions(), seed: 3)
+    #expect(objective.projections.map(\.shape) == [[32, 64], [32, 64]])
+    #expect(objective.objective.helpers.count == 2)
+    let again = HiddenObjective(logits, DistillHiddenOptions(), seed: 3)
+    #expect(again.projections[1].value.numbers == objective.projections[1].value.numbers)
+  }
+
+  @Test("layers that are not there are refused")
+  func layers() throws {
+    let problems = try pair.problems(hidden { $0.layers.teacherLayers = [0, 7] })
+    #expect(problems.map(\.option) == ["teacher_layers"])
+    #expect(
+      try pair.problems(blocks { $0.teacherLayers = [0] }).map(\.option) == ["teacher_layers"]
+    )
+    let small = try pair.problems(blocks { $0.training.compute.memoryLimit = ByteSize(1000) })
+    #expect(small.map(\.option) == ["sequences"])
+  }
+
+  @Test("every block comes nearer to the teacher's", arguments: BlockInputs.allCases)
+  func blocks(inputs: BlockInputs) throws {
+    let stage = blocks { $0.inputs = inputs }
+    let (model, report) = try pair.run(stage)
+    #expect(report.layers.count == 2)
+    for layer in report.layers {
+      let before = try #require(layer.values["state_distance_before"])
+      #expect(try #require(layer.values["state_distance"]) < before, "\(layer.name)")
+    }
+    let original = try pair.student.load()
+    #expect(weights(model)[0] == weights(original)[0])
+    #expect(try weights(pair.run(stage, "again").model) == weights(model))
+  }
+
+  @Test("an interrupted run goes on with the blocks that are left")
+  func resumed() throws {
+    let stage = blocks()
+    let whole = try pair.run(stage, "whole")
+    // A run that is left after its first block: its state says what was done.
+    let state = pair.student.result("part").appending(path: "state")
+    try FileManager.default.createDirectory(
+      at: state.deletingLastPathComponent(),
+      withIntermediateDirectories: true
+    )
+    try FileManager.default.copyItem(
+      at: pair.student.result("whole").appending(path: "state"),
+      to: state
+    )
+    try FileManager.default.removeItem(at: state.appending(path: "block-1"))
+    let again = try pair.run(stage, "part")
+    #expect(weights(again.model) == weights(whole.model))
+    #expect(again.report == whole.report)
+  }
+
+  @Test("only selected parts are trained, and a block without any is left as it is")
+  func selection() throws {
+    let stage = blocks { $0.training.parts.targets = [NamePattern("model.layers.1.mlp.*")] }
+    let (model, report) = try pair.run(stage)
+    #expect(report.layers.map(\.name) == ["model.layers.1"])
+    let original = try pair.student.load()
+    for (new, old) in zip(model.matrices, original.matrices) {
+      let isEqual =
+        new.weight.dense.elements(as: Float.self) == old.weight.dense.elements(as: Float.self)
+      #expect(isEqual == !new.name.hasPrefix("model.layers.1.mlp."), "\(new.name)")
+    }
+  }
+}
