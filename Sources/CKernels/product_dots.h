@@ -69,20 +69,6 @@ typedef uint8_t slm_ub16 __attribute__((ext_vector_type(16), aligned(1)));
 
 // Blocks of 32 start with their scale in half precision.
 typedef _Float16 slm_half __attribute__((aligned(1)));
-#define SLM_SCALE_Q8_0(r, k) (float)SLM_ROW_AT(slm_half, r, (k) / 32 * 34)
-#define SLM_SCALE_Q4_0(r, k) (float)SLM_ROW_AT(slm_half, r, (k) / 32 * 18)
-#define SLM_LOAD_Q8_0(r, k, scale) \
-  (__builtin_convertvector(SLM_ROW_AT(slm_b16, r, (k) / 32 * 34 + 2 + (k) % 32), slm_v16) * scale)
-
-// The first sixteen weights of a block are the low halves of its bytes, the others the high ones.
-#define SLM_LOAD_Q4_0(r, k, scale)                                                       \
-  (__builtin_convertvector(                                                              \
-       (__builtin_convertvector(SLM_ROW_AT(slm_ub16, r, (k) / 32 * 18 + 2), slm_i16)     \
-            >> (k) % 32 / 4 & 15)                                                        \
-           - 8,                                                                          \
-       slm_v16)                                                                          \
-   * scale)
-
 // Sixteen codes of 4 bits are two words of eight; lane i wants them shifted by 4 i.
 typedef uint32_t slm_words __attribute__((ext_vector_type(2), aligned(1)));
 #define SLM_WORDS(r, k)                                                                  \

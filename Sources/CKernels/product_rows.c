@@ -1,4 +1,5 @@
 #include "multiversion.h"
+#include "product_blocks.h"
 #include "product_dots.h"
 #include "slm_blocks.h"
 #include "slm_parallel.h"
@@ -8,8 +9,11 @@ SLM_DEFINE_DOTS(dots_f32, SLM_NO_SCALE, SLM_LOAD_F32)
 SLM_DEFINE_DOTS(dots_f16, SLM_NO_SCALE, SLM_LOAD_F16)
 SLM_DEFINE_DOTS(dots_bf16, SLM_NO_SCALE, SLM_LOAD_BF16)
 SLM_DEFINE_DOTS(dots_i8, SLM_NO_SCALE, SLM_LOAD_I8)
-SLM_DEFINE_DOTS(dots_q8_0, SLM_SCALE_Q8_0, SLM_LOAD_Q8_0)
-SLM_DEFINE_DOTS(dots_q4_0, SLM_SCALE_Q4_0, SLM_LOAD_Q4_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q4_0, 18, 8, SLM_UNPACK_Q4_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q4_1, 20, -1, SLM_UNPACK_Q4_1)
+SLM_DEFINE_BLOCK_DOTS(dots_q5_0, 22, 16, SLM_UNPACK_Q5_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q5_1, 24, -1, SLM_UNPACK_Q5_1)
+SLM_DEFINE_BLOCK_DOTS(dots_q8_0, 34, 0, SLM_UNPACK_Q8_0)
 SLM_DEFINE_DOTS(dots_codes4, SLM_NO_SCALE, SLM_LOAD_CODES4)
 
 typedef void dots_function(
@@ -27,8 +31,14 @@ static dots_function *direct_dots(const struct slm_matrix *m, int64_t rows) {
     return m->type == SLM_INT8 ? dots_i8 : NULL;
   }
   if (m->storage == SLM_BLOCKS) {
-    if (m->format == SLM_BLOCK_Q8_0) return dots_q8_0;
-    return m->format == SLM_BLOCK_Q4_0 ? dots_q4_0 : NULL;
+    switch (m->format) {
+    case SLM_BLOCK_Q4_0: return dots_q4_0;
+    case SLM_BLOCK_Q4_1: return dots_q4_1;
+    case SLM_BLOCK_Q5_0: return dots_q5_0;
+    case SLM_BLOCK_Q5_1: return dots_q5_1;
+    case SLM_BLOCK_Q8_0: return dots_q8_0;
+    default: return NULL;
+    }
   }
   bool fits = m->bits == 4 && m->offsets == NULL && m->group % 16 == 0;
   return fits && m->columns % 16 == 0 ? dots_codes4 : NULL;

@@ -30,11 +30,34 @@ struct Kernels {
           let time = best(work / 2e11) { _ = x.multiplied(by: matrix) }
           figures.append(("\(name)_\(form)", work / time / 1e9))
         }
+        for (form, matrix) in integerForms(outputs, inputs) {
+          let time = best(work / 2e11) { _ = x.multipliedInIntegers(by: matrix) }
+          figures.append(("\(name)_\(form)", work / time / 1e9))
+        }
         let time = best(work / 2e11) { _ = MachineCeiling.openBLASProduct(x, weight) }
         figures.append(("\(name)_openblas", work / time / 1e9))
       }
     }
     return figures
+  }
+
+  /// Codes of 8 bits with a scale for each row, and for groups of 64 columns.
+  private func integerForms(_ rows: Int, _ columns: Int) -> [(String, StoredMatrix)] {
+    [("int8_by_int8", columns), ("int8_by_int8_groups_of_64", 64)].map { form, size in
+      let groups = [rows, columns / size]
+      let codes = [UInt8](repeating: 0x5A, count: rows * columns)
+      let matrix = StoredMatrix(
+        codes: Tensor(codes, shape: [rows, columns]),
+        bits: 8,
+        groupSize: size,
+        scales: Tensor(
+          [Float](repeating: 0.01, count: groups[0] * groups[1]),
+          shape: Shape(groups)
+        ),
+        columns: columns
+      )
+      return (form, matrix)
+    }
   }
 
   private func storedForms(of weight: Tensor) -> [(String, StoredMatrix)] {

@@ -95,9 +95,14 @@ struct GGUFMixtureTests {
   @Test("an importance matrix of another model is found when the recipe is checked")
   func otherModel() throws {
     let tiny = try TinyModel()
-    let promise = ModelPromise(try tiny.load().outline)
-    let paths = RecipePaths(recipeFolder: tiny.url)
-    #expect(stage(Self.importance).checkFiles(promise, paths).isEmpty)
+    let model = try tiny.load()
+    let promise = ModelPromise(model.outline)
+    let setting = StageSetting(
+      baseline: model,
+      paths: RecipePaths(recipeFolder: tiny.url),
+      readsBaseline: true
+    )
+    #expect(stage(Self.importance).checkInputs(promise, setting).isEmpty)
 
     var matrix = try ImportanceMatrix(contentsOf: Self.importance)
     let url = tiny.result("other.gguf")
@@ -107,7 +112,7 @@ struct GGUFMixtureTests {
     )
     try matrix.write(to: url)
     #expect(
-      stage(url).checkFiles(promise, paths) == [
+      stage(url).checkInputs(promise, setting) == [
         StageProblem(
           "the importance matrix is of another model: it has 128 columns for "
             + "`model.layers.0.mlp.down_proj`, which has 96",
@@ -117,8 +122,8 @@ struct GGUFMixtureTests {
     )
     try ImportanceMatrix(entries: ["other": .init(sumsOfSquares: Tensor([1] as [Float]), count: 1)])
       .write(to: url)
-    #expect(stage(url).checkFiles(promise, paths).first?.message.contains("no entry") == true)
+    #expect(stage(url).checkInputs(promise, setting).first?.message.contains("no entry") == true)
     try Data("no matrix".utf8).write(to: url)
-    #expect(stage(url).checkFiles(promise, paths).first?.option == "imatrix")
+    #expect(stage(url).checkInputs(promise, setting).first?.option == "imatrix")
   }
 }
