@@ -21,6 +21,36 @@ struct DepthStageTests {
     return tiny
   }
 
+  /// Options that cannot be, and which of them is to blame.
+  struct Refusal: Sendable {
+    let option: String?
+    let change: @Sendable (inout DepthOptions) -> Void
+
+    init(_ option: String?, _ change: @escaping @Sendable (inout DepthOptions) -> Void) {
+      self.option = option
+      self.change = change
+    }
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal("blocks") { $0.blocks = .count(5) },
+    Refusal("keep") { $0.keep = .count(6) },
+    Refusal("keep") { $0.keep = .count(7) },
+    Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(1000) },
+    Refusal("layers.1") { $0.layers = [2, 6] },
+    Refusal("layers.1") { $0.layers = [2, 2] },
+    Refusal("layers") { $0.layers = [0, 1, 2, 3, 4, 5] },
+    Refusal("calibration.length") {
+      $0.blocks = .count(1)
+      $0.calibration.length = 129
+    },
+    Refusal(nil) { _ in },
+    Refusal("keep") {
+      $0.blocks = .count(1)
+      $0.keep = .count(5)
+    },
+  ]
+
   private func options(_ change: (inout DepthOptions) -> Void) -> DepthOptions {
     var options = DepthOptions()
     options.calibration.sequences = 3
@@ -125,35 +155,12 @@ struct DepthStageTests {
 
   @Test(
     "what leaves no model, or is not there, is refused",
-    arguments: [
-      ("blocks", { $0.blocks = .count(5) }),
-      ("keep", { $0.keep = .count(6) }),
-      ("keep", { $0.keep = .count(7) }),
-      ("parameters_at_most", { $0.parametersAtMost = ParameterCount(1000) }),
-      ("layers.1", { $0.layers = [2, 6] }),
-      ("layers.1", { $0.layers = [2, 2] }),
-      ("layers", { $0.layers = [0, 1, 2, 3, 4, 5] }),
-      (
-        "calibration.length",
-        {
-          $0.blocks = .count(1)
-          $0.calibration.length = 129
-        }
-      ),
-      (nil, { _ in }),
-      (
-        "keep",
-        {
-          $0.blocks = .count(1)
-          $0.keep = .count(5)
-        }
-      ),
-    ] as [(String?, @Sendable (inout DepthOptions) -> Void)]
+    arguments: Self.refusals
   )
-  func refused(_ option: String?, _ change: @Sendable (inout DepthOptions) -> Void) throws {
+  func refused(_ refusal: Refusal) throws {
     let model = try TinyModel(blocks: 6).load()
-    let problems = promise(DepthStage(options(change)), of: model).problems
-    #expect(problems.map(\.option) == [option])
+    let problems = promise(DepthStage(options(refusal.change)), of: model).problems
+    #expect(problems.map(\.option) == [refusal.option])
   }
 
   @Test("a model from quantized weights keeps their form")

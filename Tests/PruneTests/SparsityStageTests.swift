@@ -1,3 +1,4 @@
+import Calibrate
 import Foundation
 import Models
 import Pipeline
