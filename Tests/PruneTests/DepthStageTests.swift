@@ -60,8 +60,8 @@ struct DepthStageTests {
   }
 
   @Test(
-    "the block that adds nothing goes, whatever the method",
-    arguments: DepthMethod.allCases,
+    "the block that adds nothing goes",
+    arguments: [DepthMethod.blockInfluence, .kl],
     [true, false]
   )
   func idleBlock(_ method: DepthMethod, _ contiguous: Bool) throws {
@@ -84,6 +84,25 @@ struct DepthStageTests {
     let tokens: [[Int32]] = [[5, 17, 200, 3, 99, 42]]
     let (x, y) = (before.hidden(tokens), after.hidden(tokens))
     #expect(difference(y, x, absolute: 0.05) == nil)
+  }
+
+  @Test("by perplexity the block goes without which the loss is least", arguments: [true, false])
+  func perplexity(_ contiguous: Bool) throws {
+    let stage = DepthStage(
+      options {
+        $0.blocks = .count(1)
+        $0.method = .perplexity
+        $0.contiguous = contiguous
+      }
+    )
+    let (after, report) = try runStage(stage, on: try TinyModel(blocks: 6))
+    #expect(after.blocks.count == 5)
+    let name = contiguous ? "run_loss" : "loss"
+    let losses = report.layers.compactMap { $0.values[name] }
+    #expect(losses.count == 4)
+    let removed = try #require(report.layers.first { $0.note == "removed" })
+    #expect(removed.values[name] == losses.min())
+    #expect(report.metrics["calibration_loss"] == losses.min())
   }
 
   @Test("greedy removal measures the blocks that are left again")
