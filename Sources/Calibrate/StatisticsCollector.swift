@@ -43,10 +43,8 @@ struct StatisticsCollector {
     rowCount += inputs.shape[0]
     if gram != nil { addProducts(inputs) }
     if !squares.isEmpty {
-      inputs.columnSums(squared: true).withElements(as: Float.self) { sums in
-        squares.withUnsafeMutableBufferPointer {
-          slm_add_wide(sums.baseAddress, Int64(width), $0.baseAddress)
-        }
+      inputs.columnSums(squared: true).withElements(as: Double.self) { sums in
+        for channel in squares.indices { squares[channel] += sums[channel] }
       }
     }
     if !magnitudes.isEmpty { addMagnitudes(inputs) }

@@ -21,6 +21,36 @@ struct DepthStageTests {
     return tiny
   }
 
+  /// Options that cannot be, and which of them is to blame.
+  struct Refusal: Sendable {
+    let option: String?
+    let change: @Sendable (inout DepthOptions) -> Void
+
+    init(_ option: String?, _ change: @escaping @Sendable (inout DepthOptions) -> Void) {
+      self.option = option
+      self.change = change
+    }
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal("blocks") { $0.blocks = .count(5) },
+    Refusal("keep") { $0.keep = .count(6) },
+    Refusal("keep") { $0.keep = .count(7) },
+    Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(1000) },
+    Refusal("layers.1") { $0.layers = [2, 6] },
+    Refusal("layers.1") { $0.layers = [2, 2] },
+    Refusal("layers") { $0.layers = [0, 1, 2, 3, 4, 5] },
+    Refusal("calibration.length") {
+      $0.blocks = .count(1)
+      $0.calibration.length = 129
+    },
+    Refusal(nil) { _ in },
+    Refusal("keep") {
+      $0.blocks = .count(1)
+      $0.keep = .count(5)
+    },
+  ]
+
   private func options(_ change: (inout DepthOptions) -> Void) -> DepthOptions {
     var options = DepthOptions()
     options.calibration.sequences = 3
@@ -30,8 +60,8 @@ struct DepthStageTests {
   }
 
   @Test(
-    "the block that adds nothing goes, whatever the method",
-    arguments: DepthMethod.allCases,
+    "the block that adds nothing goes",
+    arguments: [DepthMethod.blockInfluence, .kl],
     [true, false]
   )
   func idleBlock(_ method: DepthMethod, _ contiguous: Bool) throws {
@@ -54,6 +84,25 @@ struct DepthStageTests {
     let tokens: [[Int32]] = [[5, 17, 200, 3, 99, 42]]
     let (x, y) = (before.hidden(tokens), after.hidden(tokens))
     #expect(difference(y, x, absolute: 0.05) == nil)
+  }
+
+  @Test("by perplexity the block goes without which the loss is least", arguments: [true, false])
+  func perplexity(_ contiguous: Bool) throws {
+    let stage = DepthStage(
+      options {
+        $0.blocks = .count(1)
+        $0.method = .perplexity
+        $0.contiguous = contiguous
+      }
+    )
+    let (after, report) = try runStage(stage, on: try TinyModel(blocks: 6))
+    #expect(after.blocks.count == 5)
+    let name = contiguous ? "run_loss" : "loss"
+    let losses = report.layers.compactMap { $0.values[name] }
+    #expect(losses.count == 4)
+    let removed = try #require(report.layers.first { $0.note == "removed" })
+    #expect(removed.values[name] == losses.min())
+    #expect(report.metrics["calibration_loss"] == losses.min())
   }
 
   @Test("greedy removal measures the blocks that are left again")
@@ -125,35 +174,12 @@ struct DepthStageTests {
 
   @Test(
     "what leaves no model, or is not there, is refused",
-    arguments: [
-      ("blocks", { $0.blocks = .count(5) }),
-      ("keep", { $0.keep = .count(6) }),
-      ("keep", { $0.keep = .count(7) }),
-      ("parameters_at_most", { $0.parametersAtMost = ParameterCount(1000) }),
-      ("layers.1", { $0.layers = [2, 6] }),
-      ("layers.1", { $0.layers = [2, 2] }),
-      ("layers", { $0.layers = [0, 1, 2, 3, 4, 5] }),
-      (
-        "calibration.length",
-        {
-          $0.blocks = .count(1)
-          $0.calibration.length = 129
-        }
-      ),
-      (nil, { _ in }),
-      (
-        "keep",
-        {
-          $0.blocks = .count(1)
-          $0.keep = .count(5)
-        }
-      ),
-    ] as [(String?, @Sendable (inout DepthOptions) -> Void)]
+    arguments: Self.refusals
   )
-  func refused(_ option: String?, _ change: @Sendable (inout DepthOptions) -> Void) throws {
+  func refused(_ refusal: Refusal) throws {
     let model = try TinyModel(blocks: 6).load()
-    let problems = promise(DepthStage(options(change)), of: model).problems
-    #expect(problems.map(\.option) == [option])
+    let problems = promise(DepthStage(options(refusal.change)), of: model).problems
+    #expect(problems.map(\.option) == [refusal.option])
   }
 
   @Test("a model from quantized weights keeps their form")

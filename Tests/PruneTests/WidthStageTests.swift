@@ -12,6 +12,31 @@ import Testing
 struct WidthStageTests {
   private static let tokens: [[Int32]] = [[5, 17, 200, 3, 99, 42, 7, 150, 12, 13, 14]]
 
+  /// Options that cannot be, and which of them is to blame.
+  struct Refusal: Sendable {
+    let option: String?
+    let change: @Sendable (inout WidthOptions) -> Void
+
+    init(_ option: String?, _ change: @escaping @Sendable (inout WidthOptions) -> Void) {
+      self.option = option
+      self.change = change
+    }
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal("feed_forward") { $0.feedForward = .count(96) },
+    Refusal("heads") { $0.heads = .count(3) },
+    Refusal("heads") { $0.heads = .count(4) },
+    Refusal("hidden") { $0.hidden = .count(65) },
+    Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(1_000) },
+    Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(10_000_000) },
+    Refusal("hidden") {
+      $0.hidden = .count(32)
+      $0.parametersAtMost = ParameterCount(50_000)
+    },
+    Refusal(nil) { _ in },
+  ]
+
   private func options(_ change: (inout WidthOptions) -> Void) -> WidthOptions {
     var options = WidthOptions()
     options.calibration.sequences = 4
@@ -126,7 +151,7 @@ struct WidthStageTests {
     #expect(model.configuration.headSize == 16)
     #expect((report.metrics["hidden_importance_kept"] ?? 0) > 0.75)
     let hidden = model.hidden(Self.tokens).elements(as: Float.self)
-    #expect(hidden.allSatisfy(\.isFinite))
+    #expect(!hidden.contains { !$0.isFinite })
   }
 
   @Test(
@@ -175,26 +200,12 @@ struct WidthStageTests {
 
   @Test(
     "sizes that remove nothing, or that no heads have, are refused",
-    arguments: [
-      ("feed_forward", { $0.feedForward = .count(96) }),
-      ("heads", { $0.heads = .count(3) }),
-      ("heads", { $0.heads = .count(4) }),
-      ("hidden", { $0.hidden = .count(65) }),
-      ("parameters_at_most", { $0.parametersAtMost = ParameterCount(1_000) }),
-      ("parameters_at_most", { $0.parametersAtMost = ParameterCount(10_000_000) }),
-      (
-        "hidden",
-        {
-          $0.hidden = .count(32)
-          $0.parametersAtMost = ParameterCount(50_000)
-        }
-      ),
-      (nil, { _ in }),
-    ] as [(String?, @Sendable (inout WidthOptions) -> Void)]
+    arguments: Self.refusals
   )
-  func refused(_ option: String?, _ change: @Sendable (inout WidthOptions) -> Void) throws {
-    let problems = promise(WidthStage(options(change)), of: try TinyModel().load()).problems
-    #expect(problems.map(\.option) == [option])
+  func refused(_ refusal: Refusal) throws {
+    let model = try TinyModel().load()
+    let problems = promise(WidthStage(options(refusal.change)), of: model).problems
+    #expect(problems.map(\.option) == [refusal.option])
   }
 
   @Test("two runs give the same bytes")

@@ -63,6 +63,7 @@ extension ModelConfiguration {
   ///   - keyHeads: The number of key heads; each keeps its query heads.
   ///   - hiddenSize: The width of the residual stream. Epsilon grows by what the mean square of the
   ///     remaining channels does if the others are zero.
+  /// - Returns: The configuration with these sizes.
   public func reduced(
     layerCount: Int? = nil,
     feedForwardSize: Int? = nil,

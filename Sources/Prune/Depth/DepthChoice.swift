@@ -134,8 +134,9 @@ extension DepthOptions {
   }
 }
 
-/// The `count` elements with the least scores, ascending; of equal ones the first. What is not a
-/// number is greater than every other.
+/// The `count` elements with the least scores, ascending; of equal ones the first.
+///
+/// What is not a number is greater than every other.
 func least(
   _ count: Int,
   of elements: some Sequence<Int>,

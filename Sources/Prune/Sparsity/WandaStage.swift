@@ -104,7 +104,7 @@ public struct WandaStage: Stage {
       try walk.walkBlock(collecting: .squares) { group in
         let squares = group.statistics.sumsOfSquares
         for linear in group.linears where zeros.selection.selects(linear.name) {
-          let pruned = try wanda(
+          let pruned = wanda(
             try finiteWeight(linear),
             sumsOfSquares: squares,
             sparsity: fractions[block.index],
@@ -146,7 +146,7 @@ func wanda(
   sumsOfSquares: [Double],
   sparsity: Double,
   pattern: SparsityPattern
-) throws -> WandaResult {
+) -> WandaResult {
   let factors = sumsOfSquares.map { Float($0.squareRoot()) }
   let mask = Mask(weight, factors: factors, sparsity: sparsity, pattern: pattern, scope: .row)
   let pruned = mask.applied(to: weight)

@@ -74,6 +74,7 @@ extension ChannelScores {
   ///   - walk: A walk through the model that has not begun.
   ///   - weighsUse: Whether to multiply by the norms of the weights that use a channel.
   ///   - progress: Called after each block with its number.
+  /// - Returns: The scores of every axis.
   /// - Throws: `CalibrateError`.
   ///
   /// Source: Muralidharan et al., *Compact Language Models via Pruning and Knowledge Distillation*
@@ -170,6 +171,7 @@ extension ChannelScores {
   ///   - model: The model; what uses the channels becomes trainable.
   ///   - set: The text.
   ///   - progress: Told how many sequences are done.
+  /// - Returns: The scores of every axis.
   /// - Complexity: Three forward passes, and copies of a third of the weights and their gradients.
   ///
   /// Source: Molchanov et al., *Importance Estimation for Neural Network Pruning*, 2019,
