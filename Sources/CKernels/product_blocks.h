@@ -60,9 +60,11 @@ SLM_INLINE float slm_half_at(const uint8_t *p) {
   return __builtin_convertvector(halves, slm_v4)[0];
 }
 
-// MIDDLE is the code of zero, or -1 where m follows d. One row of x stays in registers; of several,
-// each row of w is multiplied by all, so that at least the sums do.
-#define SLM_BLOCK_DOTS(X, ROWS, BYTES, MIDDLE, CODES)                                            \
+// MIDDLE is the code of zero, or -1 where m follows d. Of one row of x, ROWS rows of w are taken
+// together, which shares what they need of x; one alone is read in the order of memory. Of several
+// rows of x all are multiplied by one of w, so that their sums stay in registers. AHEAD is how many
+// bytes ahead memory is asked for, which pays where reading is the limit.
+#define SLM_BLOCK_DOTS(X, ROWS, AHEAD, BYTES, MIDDLE, CODES)                                     \
   do {                                                                                           \
     slm_v16 sum[X][4] = {};                                                                      \
     for (int s = 0; s < 4; s += ROWS) {                                                          \
@@ -76,6 +78,7 @@ SLM_INLINE float slm_half_at(const uint8_t *p) {
         }                                                                                        \
         SLM_UNROLL for (int r = 0; r < ROWS; r++) {                                              \
           const uint8_t *p = (const uint8_t *)w[s + r] + b * BYTES;                              \
+          if (AHEAD > 0) __builtin_prefetch(p + AHEAD);                                          \
           float d = slm_half_at(p), m = MIDDLE < 0 ? slm_half_at(p + 2) : 0;                     \
           slm_v16 low, high;                                                                     \
           CODES(p, low, high);                                                                   \
@@ -99,15 +102,15 @@ SLM_INLINE float slm_half_at(const uint8_t *p) {
   } while (0)
 
 // Defines a function that writes dots[i][r] for `rows` rows of x, at most four.
-#define SLM_DEFINE_BLOCK_DOTS(NAME, BYTES, MIDDLE, CODES)                                        \
+#define SLM_DEFINE_BLOCK_DOTS(NAME, ROWS, AHEAD, BYTES, MIDDLE, CODES)                           \
   SLM_MULTIVERSION static void NAME(                                                             \
       const void *const *w, const struct slm_codes *codes, const float *x, int64_t x_step,       \
       int64_t rows, int64_t depth, float *dots) {                                                \
     (void)codes;                                                                                 \
     switch (rows) {                                                                              \
-    case 1: SLM_BLOCK_DOTS(1, 4, BYTES, MIDDLE, CODES); break;                                   \
-    case 2: SLM_BLOCK_DOTS(2, 1, BYTES, MIDDLE, CODES); break;                                   \
-    case 3: SLM_BLOCK_DOTS(3, 1, BYTES, MIDDLE, CODES); break;                                   \
-    default: SLM_BLOCK_DOTS(4, 1, BYTES, MIDDLE, CODES);                                         \
+    case 1: SLM_BLOCK_DOTS(1, ROWS, AHEAD, BYTES, MIDDLE, CODES); break;                         \
+    case 2: SLM_BLOCK_DOTS(2, 1, AHEAD, BYTES, MIDDLE, CODES); break;                            \
+    case 3: SLM_BLOCK_DOTS(3, 1, AHEAD, BYTES, MIDDLE, CODES); break;                            \
+    default: SLM_BLOCK_DOTS(4, 1, AHEAD, BYTES, MIDDLE, CODES);                                  \
     }                                                                                            \
   }

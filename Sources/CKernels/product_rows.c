@@ -9,11 +9,11 @@ SLM_DEFINE_DOTS(dots_f32, SLM_NO_SCALE, SLM_LOAD_F32)
 SLM_DEFINE_DOTS(dots_f16, SLM_NO_SCALE, SLM_LOAD_F16)
 SLM_DEFINE_DOTS(dots_bf16, SLM_NO_SCALE, SLM_LOAD_BF16)
 SLM_DEFINE_DOTS(dots_i8, SLM_NO_SCALE, SLM_LOAD_I8)
-SLM_DEFINE_BLOCK_DOTS(dots_q4_0, 18, 8, SLM_UNPACK_Q4_0)
-SLM_DEFINE_BLOCK_DOTS(dots_q4_1, 20, -1, SLM_UNPACK_Q4_1)
-SLM_DEFINE_BLOCK_DOTS(dots_q5_0, 22, 16, SLM_UNPACK_Q5_0)
-SLM_DEFINE_BLOCK_DOTS(dots_q5_1, 24, -1, SLM_UNPACK_Q5_1)
-SLM_DEFINE_BLOCK_DOTS(dots_q8_0, 34, 0, SLM_UNPACK_Q8_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q4_0, 4, 0, 18, 8, SLM_UNPACK_Q4_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q4_1, 4, 0, 20, -1, SLM_UNPACK_Q4_1)
+SLM_DEFINE_BLOCK_DOTS(dots_q5_0, 4, 0, 22, 16, SLM_UNPACK_Q5_0)
+SLM_DEFINE_BLOCK_DOTS(dots_q5_1, 4, 0, 24, -1, SLM_UNPACK_Q5_1)
+SLM_DEFINE_BLOCK_DOTS(dots_q8_0, 1, 2048, 34, 0, SLM_UNPACK_Q8_0)
 SLM_DEFINE_DOTS(dots_codes4, SLM_NO_SCALE, SLM_LOAD_CODES4)
 
 typedef void dots_function(
@@ -84,7 +84,8 @@ void slm_product_rows(
   float *scratch = slm_scratch((size_t)(SLM_DOTS_TOGETHER * row_floats) * sizeof(float));
   for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
     int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
-    prefetch_rows(m, n);
+    // Those of Q8_0 ask for memory themselves.
+    if (direct != dots_q8_0) prefetch_rows(m, n);
     const void *w[SLM_DOTS_TOGETHER];
     struct slm_codes codes = {.group = m->group};
     for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++) {

@@ -15,10 +15,21 @@ struct DecodeCommand: ParsableCommand {
   @Option(help: "Tokens to generate.")
   var tokens = 64
 
+  @Flag(
+    help: """
+      Multiply in integers: the blocks' inputs rounded to 8 bits a token, and their weights, unless \
+      they are integer codes around zero, to 8 bits a channel.
+      """
+  )
+  var integers = false
+
   @OptionGroup var options: MeasurementOptions
 
   func run() throws {
     let model = try ModelLoader.load(named: model)
+    if integers {
+      for linear in model.linears { try linear.makeInteger() }
+    }
     let bytes = Double(model.outline.parts.reduce(0) { $0 + $1.byteCount })
     let copy = MachineCeiling.copy()
     var produced = 0

@@ -63,7 +63,7 @@ struct ForwardCommand: ParsableCommand {
 
 extension Linear {
   /// Lets the layer multiply in integers.
-  fileprivate func makeInteger() throws {
+  func makeInteger() throws {
     if !weight.matrix.hasIntegerCodes {
       let grid = Grid(bits: 8, groupSize: .channel, scaleType: .float32)
       weight = try roundToNearest(weight.matrix, grid: grid, layer: name).weight

@@ -43,7 +43,7 @@ struct ActivationsTests {
         distribution.relativeSquaredError(scale: scale), Self.error(x, scale)
       )
       #expect(abs(predicted - real) < 0.03 * real, "scale \(scale)")
-      let clipped = Double(x.count { $0.magnitude > 127 * scale }) / Double(x.count)
+      let clipped = Double(x.count { $0.magnitude > 127.5 * scale }) / Double(x.count)
       #expect(abs(distribution.clippedFraction(scale: scale) - clipped) < 2e-3)
     }
   }

@@ -67,9 +67,9 @@ package struct MagnitudeDistribution {
     return squares > 0 ? squaredError(Double(scale)) / squares : 0
   }
 
-  /// The share of values beyond the largest code.
+  /// The share of values further than half a step beyond the largest code.
   package func clippedFraction(scale: Float) -> Double {
-    let end = Double(scale) * Self.levels
+    let end = Double(scale) * (Self.levels + 0.5)
     let beyond = bins.reduce(0) { sum, bin in
       guard bin.high > bin.low else { return sum + (bin.low > end ? bin.count : 0) }
       return sum + bin.count * min(1, max(0, (bin.high - end) / (bin.high - bin.low)))
@@ -77,7 +77,9 @@ package struct MagnitudeDistribution {
     return total > 0 ? beyond / total : 0
   }
 
-  /// The sum of squared errors. Over a bin the integral of the squared distance to the nearest
+  /// The sum of squared errors.
+  ///
+  /// Over a bin the integral of the squared distance to the nearest
   /// multiple of the scale, or to the largest one, is known in closed form.
   private func squaredError(_ scale: Double) -> Double {
     let end = Self.levels * scale

@@ -81,6 +81,8 @@ extension Tensor {
   ///
   /// - Parameter scale: The scale of every row, beyond whose reach values saturate; nil to take
   ///   each row's own, max |x| / 127.
+  /// - Returns: A tensor of the shape of `self`; rows that hold an infinity or what is not a number
+  ///   are not numbers.
   /// - Precondition: `float32`; `scale` is positive.
   public func roundedToEightBits(scale: Float? = nil) -> Tensor {
     require(dtype == .float32, "roundedToEightBits: \(dtype) is not float32")
