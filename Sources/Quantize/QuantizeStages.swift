@@ -2,5 +2,5 @@ public import Pipeline
 
 /// Every stage of this module.
 public let quantizeStages: [any Stage.Type] = [
-  RoundToNearestStage.self, GPTQStage.self,
+  RoundToNearestStage.self, GPTQStage.self, AWQStage.self, SmoothStage.self,
 ]
