@@ -13,13 +13,13 @@ struct ScalingTests {
   private let pair: ScalingPair
 
   init() throws {
-    golden = try Golden("scaling.safetensors")
+    let golden = try Golden("scaling.safetensors")
+    self.golden = golden
     norm = Normalization(
       name: "norm",
       weight: Tensor(Array(repeating: Float(1), count: 64)),
       epsilon: 1e-5
     )
-    let golden = golden
     pair = ScalingPair(
       .feedForwardInput,
       producer: .norm(norm),

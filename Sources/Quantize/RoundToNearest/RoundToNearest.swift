@@ -99,8 +99,9 @@ public func roundToNearest(
   )
 }
 
-/// Columns' importances as the kernel takes them: at most 1, and none so small that a group of
-/// them could not be told from nothing. Nil if all are zero.
+/// Columns' importances as the kernel takes them, at most 1; nil if all are zero.
+///
+/// None is so small that a group of them could not be told from nothing.
 private func kernelWeights(_ importance: [Float]) -> Tensor? {
   guard let largest = importance.max(), largest > 0 else { return nil }
   return Tensor(importance.map { max($0 / largest, 1e-6) })

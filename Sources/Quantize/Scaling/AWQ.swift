@@ -171,6 +171,8 @@ private struct AWQProblem {
   /// - Parameters:
   ///   - scales: One for each channel.
   ///   - weighted: Whether a search for a grid knows the inputs.
+  /// - Returns: The weights on the grid, and what they cost.
+  /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
   func rounded(_ scales: [Float], weighted: Bool) throws(QuantizeError) -> Rounded {
     let columns = pair.columnScales(scales)
     let factors = Tensor(columns)

@@ -31,9 +31,10 @@ struct ScalingTally {
     linears.append(linear)
   }
 
-  /// The table, and means over all layers; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
+  /// Makes the report.
   ///
   /// - Parameter order: The layers' names in the order of the table.
+  /// - Returns: The table, and means over all layers; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
   func report(order: [String]) -> StageReport {
     let bytes = Dictionary(
       uniqueKeysWithValues: linears.map {

@@ -52,10 +52,10 @@ struct SmoothingProblem {
     weights = pair.maxima(ofColumns: Self.columnMaxima(matrices.map(\.elements)))
   }
 
-  /// Returns the errors of each reader's outputs when weights are rounded to 8 bits with a scale
-  /// per row, and inputs to 8 bits with a scale per token.
+  /// Rounds weights to 8 bits with a scale per row, and inputs with a scale per token.
   ///
   /// - Parameter scales: One for each channel.
+  /// - Returns: The error of each reader's outputs.
   /// - Throws: ``QuantizeError`` if a weight is not finite.
   /// - Complexity: `2 · 256 · outputs · inputs` operations.
   func errors(_ scales: [Float]) throws(QuantizeError) -> [OutputError] {
