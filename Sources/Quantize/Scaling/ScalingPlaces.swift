@@ -1,5 +1,6 @@
 internal import Models
 internal import Pipeline
+internal import Tensor
 
 /// The members of a ``ScalingPair`` as headers know them.
 struct PlannedPair {

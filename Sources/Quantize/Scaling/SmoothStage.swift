@@ -1,6 +1,7 @@
 internal import Calibrate
 public import Models
 public import Pipeline
+internal import Tensor
 
 /// `quantize.smooth`: moves scales from layers' inputs into their weights, so that both can be
 /// rounded to 8 bits.
