@@ -256,15 +256,16 @@ SLM_INLINE void slm_store_grid(
 
 SLM_MULTIVERSION
 double slm_round_row(
-    const struct slm_rounding *rounding, const float *restrict values, int64_t columns,
-    int64_t group, uint8_t *restrict codes, void *restrict scales, uint8_t *restrict zeros,
-    void *restrict offsets) {
+    const struct slm_rounding *rounding, const float *restrict values,
+    const float *restrict weights, int64_t columns, int64_t group, uint8_t *restrict codes,
+    void *restrict scales, uint8_t *restrict zeros, void *restrict offsets) {
   const float top = (float)((1 << rounding->bits) - 1);
   double error = 0;
   for (int64_t first = 0, index = 0; first < columns; first += group, index++) {
     const float *x = values + first;
     const int64_t count = columns - first < group ? columns - first : group;
-    const slm_grid grid = slm_group_grid(rounding, x, NULL, count);
+    const float *w = weights ? weights + first : NULL;
+    const slm_grid grid = slm_group_grid(rounding, x, w, count);
     error += (double)slm_choose_codes(x, NULL, count, grid, top, codes + first);
     slm_store_grid(rounding, grid, index, scales, zeros, offsets);
   }

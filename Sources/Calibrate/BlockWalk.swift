@@ -101,7 +101,11 @@ public final class BlockWalk {
     let (attention, feedForward) = (steps.block.attention, steps.block.feedForward)
     try advanceOriginals(steps)
     func visitGroup(_ linears: [Linear], _ input: (Range<Int>) throws -> Tensor) throws {
-      var collector = StatisticsCollector(width: linears[0].columns, selection)
+      var collector = StatisticsCollector(
+        width: linears[0].columns,
+        selection,
+        rowCount: set.tokenCount
+      )
       for chunk in chunks { collector.add(try input(chunk)) }
       let statistics = collector.finish()
       guard statistics.isFinite else { throw Self.notFinite(linears[0]) }
@@ -133,6 +137,57 @@ public final class BlockWalk {
       )
     }
     next += 1
+  }
+
+  /// Looks at the inputs of all layers of the next block, with its weights as they are.
+  ///
+  /// For methods that change several layers at once, which the caller does after this; inputs of
+  /// later layers do not see the changes then.
+  ///
+  /// - Parameters:
+  ///   - selection: What to collect of the inputs.
+  ///   - advancing: Whether to step over the block, which is right if its changes leave its
+  ///     outputs as they are. Otherwise the block is still the next one, to be walked through once
+  ///     it is changed.
+  /// - Returns: The groups of layers in the order of execution.
+  /// - Throws: ``CalibrateError`` if an input is not finite, naming the layer.
+  /// - Complexity: One forward pass; keeps no activations, and the statistics of all groups at
+  ///   once.
+  public func observeBlock(
+    collecting selection: InputStatistics.Selection,
+    advancing: Bool
+  ) throws -> [InputGroup] {
+    let steps = model.steps(ofBlock: next, positions: set.length)
+    if advancing { try advanceOriginals(steps) }
+    let (attention, feedForward) = (steps.block.attention, steps.block.feedForward)
+    let groups = [
+      [attention.query, attention.key, attention.value], [attention.output],
+      [feedForward.gate, feedForward.up], [feedForward.down],
+    ]
+    var collectors = groups.map {
+      StatisticsCollector(width: $0[0].columns, selection, rowCount: set.tokenCount)
+    }
+    for chunk in chunks {
+      let x = try sequencesOfStream(chunk)
+      let attentionInput = steps.attentionInput(x)
+      collectors[0].add(attentionInput)
+      let mixed = steps.mixed(attentionInput)
+      collectors[1].add(mixed)
+      let sum = steps.addAttention(x, mixed)
+      let feedForwardInput = steps.feedForwardInput(sum)
+      collectors[2].add(feedForwardInput)
+      let gated = steps.gated(feedForwardInput)
+      collectors[3].add(gated)
+      if advancing { try stream.set(chunk, steps.addFeedForward(sum, gated)) }
+    }
+    let block = next
+    if advancing { next += 1 }
+    return try groups.map { linears in
+      // Taken out, so that its matrix is nobody else's and need not be copied.
+      let statistics = collectors.removeFirst().finish()
+      guard statistics.isFinite else { throw Self.notFinite(linears[0]) }
+      return InputGroup(block: block, linears: linears, statistics: statistics)
+    }
   }
 
   /// Walks through the next block as a whole, to fit it to what it was.

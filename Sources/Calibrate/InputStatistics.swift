@@ -17,6 +17,8 @@ public struct InputStatistics: Sendable {
     public static let magnitudes = Selection(rawValue: 4)
     /// The histogram of magnitudes.
     public static let histogram = Selection(rawValue: 8)
+    /// Some of the inputs themselves.
+    public static let samples = Selection(rawValue: 16)
   }
 
   /// How many inputs were seen: tokens.
@@ -31,10 +33,29 @@ public struct InputStatistics: Sendable {
   public let largestMagnitudes: [Float]
   /// How often magnitudes fall into the bins of ``MagnitudeHistogram``; nil if not collected.
   public let histogram: MagnitudeHistogram?
+  /// Inputs at even distances, at most ``sampleLimit``, `[samples, D]`, float32; nil if not
+  /// collected.
+  public let samples: Tensor?
+
+  /// How many samples there are at most.
+  public static let sampleLimit = 256
 
   /// Whether every number that was seen is finite.
   public var isFinite: Bool {
     sumsOfSquares.allSatisfy(\.isFinite) && sumsOfMagnitudes.allSatisfy(\.isFinite)
+  }
+}
+
+extension InputStatistics {
+  /// Collects of inputs, `[n, D]`, float32.
+  package init(of inputs: Tensor, collecting selection: Selection) {
+    var collector = StatisticsCollector(
+      width: inputs.shape.columns,
+      selection,
+      rowCount: inputs.shape.rows
+    )
+    collector.add(inputs)
+    self = collector.finish()
   }
 }
 

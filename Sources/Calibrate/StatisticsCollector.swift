@@ -14,13 +14,19 @@ struct StatisticsCollector {
   private var magnitudes: [Double] = []
   private var largest: [Float] = []
   private var histogram: MagnitudeHistogram?
+  private var samples: [Float] = []
+  /// Every so many rows one is a sample.
+  private let sampleStride: Int
 
   /// Rows of the Gram matrix that are computed at once, up to the diagonal.
   private static let band = 384
 
-  init(width: Int, _ selection: InputStatistics.Selection) {
+  /// Prepares to take in `rowCount` rows.
+  init(width: Int, _ selection: InputStatistics.Selection, rowCount total: Int) {
     self.width = width
     self.selection = selection
+    let limit = InputStatistics.sampleLimit
+    sampleStride = max(1, (total + limit - 1) / limit)
     if selection.contains(.gram) {
       gram = Tensor(zeros: [width, width], dtype: .float64)
     } else if selection.contains(.squares) {
@@ -40,6 +46,7 @@ struct StatisticsCollector {
   /// Takes in inputs, `[..., D]`, float32.
   mutating func add(_ inputs: Tensor) {
     let inputs = inputs.reshaped([inputs.count / width, width])
+    if selection.contains(.samples) { addSamples(inputs) }
     rowCount += inputs.shape[0]
     if gram != nil { addProducts(inputs) }
     if !squares.isEmpty {
@@ -86,6 +93,16 @@ struct StatisticsCollector {
     }
   }
 
+  private mutating func addSamples(_ inputs: Tensor) {
+    let (first, width) = (rowCount, width)
+    let start = (sampleStride - first % sampleStride) % sampleStride
+    inputs.withElements(as: Float.self) { values in
+      for row in stride(from: start, to: inputs.shape[0], by: sampleStride) {
+        samples += values[row * width..<(row + 1) * width]
+      }
+    }
+  }
+
   private mutating func addMagnitudes(_ inputs: Tensor) {
     let (rows, width) = (inputs.shape[0], width)
     inputs.withElements(as: Float.self) { values in
@@ -125,7 +142,9 @@ struct StatisticsCollector {
       sumsOfSquares: squares,
       sumsOfMagnitudes: magnitudes,
       largestMagnitudes: largest,
-      histogram: histogram
+      histogram: histogram,
+      samples: selection.contains(.samples)
+        ? Tensor(samples, shape: [samples.count / width, width]) : nil
     )
   }
 }

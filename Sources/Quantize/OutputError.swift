@@ -11,6 +11,12 @@ package struct OutputError {
   /// The error as a share of the outputs' squares, from 0; 0 if the outputs are.
   package var relative: Double { squaredNorm > 0 ? squaredError / squaredNorm : 0 }
 
+  /// Takes sums as they are.
+  init(squaredError: Double, squaredNorm: Double) {
+    self.squaredError = squaredError
+    self.squaredNorm = squaredNorm
+  }
+
   /// Measures outputs of `quantized` against those of `original`, `[outputs, inputs]`, float32.
   ///
   /// - Complexity: `4 · outputs · inputs²` operations in float64, for a slice of rows at a time.

@@ -60,6 +60,39 @@ struct BlockWalkTests {
     #expect(seen == model.linears.map(\.name))
   }
 
+  @Test("observed statistics are those of a forward pass, whether it steps on or not")
+  func observation() throws {
+    let tiny = try TinyModel()
+    let model = try tiny.load()
+    let inputs = inputs(model)
+    let walk = try walk(model)
+    for index in model.blocks.indices {
+      let advancing = index == 0
+      let groups = try walk.observeBlock(collecting: [.gram, .samples], advancing: advancing)
+      #expect(walk.next == (advancing ? index + 1 : index))
+      #expect(groups.map { $0.linears.count } == [3, 1, 2, 1])
+      for group in groups {
+        let x = try #require(inputs[group.linears[0].name])
+        let wide = x.converted(to: .float64)
+        let gram = try #require(group.statistics.gram)
+        let expected = matrixProduct(wide, wide, firstTransposed: true)
+        #expect(difference(gram, expected, relative: 1e-5, absolute: 1e-4) == nil)
+        let samples = try #require(group.statistics.samples)
+        #expect(difference(samples, x, relative: 1e-5, absolute: 1e-5) == nil)
+      }
+    }
+    try walk.passBlock()
+    #expect(walk.next == 2)
+  }
+
+  @Test("samples are inputs at even distances, whatever the pieces")
+  func samples() throws {
+    let inputs = Tensor((0..<600 * 2).map(Float.init), shape: [600, 2])
+    let samples = try #require(InputStatistics(of: inputs, collecting: .samples).samples)
+    #expect(samples.shape == [200, 2])
+    #expect(samples.elements(as: Float.self).prefix(4) == [0, 1, 6, 7])
+  }
+
   @Test("a changed layer is seen by those after it, and not by the original stream")
   func changes() throws {
     let tiny = try TinyModel()

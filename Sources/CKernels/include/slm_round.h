@@ -26,11 +26,12 @@ struct slm_rounding {
 //
 // Scales (and offsets) are rounded to their type first, and codes are chosen for the rounded ones.
 // Writes one code a byte to `codes`, and per group a scale, and a zero or an offset where the kind
-// of zero has one. Returns the sum of squared errors of what is stored, which is not finite if a
-// value is not, or if a scale is too large for its type.
+// of zero has one. The search weighs squared errors by `weights`, one a column in 0...1, unless it
+// is null. Returns the sum of squared errors of what is stored, not weighted, which is not finite if
+// a value is not, or if a scale is too large for its type.
 double slm_round_row(
-    const struct slm_rounding *rounding, const float *values, int64_t columns, int64_t group,
-    uint8_t *codes, void *scales, uint8_t *zeros, void *offsets);
+    const struct slm_rounding *rounding, const float *values, const float *weights,
+    int64_t columns, int64_t group, uint8_t *codes, void *scales, uint8_t *zeros, void *offsets);
 
 // Chooses the grid of one group as `slm_round_row` does, for the least sum of squared errors that
 // are weighted, weights in 0...1. Stores it at `index`, and writes the scale as stored, the zero code

@@ -79,6 +79,18 @@ public final class Linear {
     }
   }
 
+  /// Replaces the bias by another of its shape, in the type in which it is to be stored.
+  ///
+  /// - Precondition: The layer has a bias, which is not trained.
+  package func setBias(_ bias: Tensor) {
+    require(
+      bias.shape == storedBias?.shape && biasParameter == nil,
+      "linear: \(name) has no bias of \(bias.shape), or it is trained"
+    )
+    storedBias = bias
+    wideBias = bias.converted(to: .float32)
+  }
+
   /// Whether the weight differs from what its file holds.
   public private(set) var isChanged = false
 

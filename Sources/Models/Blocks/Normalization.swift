@@ -23,6 +23,18 @@ public final class Normalization {
   /// The scale as stored, `[channels]`.
   public var weight: Tensor { parameter?.value.detached ?? stored }
 
+  /// Replaces the scale by another of its shape, in the type in which it is to be stored.
+  ///
+  /// - Precondition: The scale is not trained.
+  package func setWeight(_ weight: Tensor) {
+    require(
+      weight.shape == stored.shape && parameter == nil,
+      "normalization: \(name) is \(stored.shape), not \(weight.shape), or is trained"
+    )
+    stored = weight
+    wideWeight = weight.converted(to: .float32)
+  }
+
   /// Makes the scale a parameter, or returns the one it is.
   package func makeTrainable() -> Parameter {
     if let parameter { return parameter }

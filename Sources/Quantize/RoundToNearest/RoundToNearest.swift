@@ -31,6 +31,8 @@ public struct RoundedWeight: Sendable {
 /// - Parameters:
 ///   - matrix: The matrix to quantize, `[outputs, inputs]`, in any representation.
 ///   - grid: Bits per code, columns per group, kind of zero, and how scales are chosen.
+///   - importance: What a squared error in each column counts when a scale is searched for, from 0,
+///     such as the mean square of its input; nil for all the same.
 ///   - layer: What to call the matrix in errors.
 /// - Returns: The quantized matrix and its squared error. An element differs from its weight by
 ///   at most half a scale, plus what rounding the scale to its type moves the ends of the grid:
@@ -47,6 +49,7 @@ public struct RoundedWeight: Sendable {
 public func roundToNearest(
   _ matrix: StoredMatrix,
   grid: Grid,
+  importance: [Float]? = nil,
   layer: String = "matrix"
 ) throws(QuantizeError) -> RoundedWeight {
   let (rows, columns, format) = (matrix.rows, matrix.columns, grid.format)
@@ -68,7 +71,13 @@ public func roundToNearest(
     sums: Tensor(zeros: [rows, 2], dtype: .float64)
   )
   matrix.withKernelMatrix { kernelMatrix in
-    roundRows(Shared(kernelMatrix), grid.kernelRounding, groupSize: groupSize, into: parts)
+    roundRows(
+      Shared(kernelMatrix),
+      grid.kernelRounding,
+      groupSize: groupSize,
+      importance: importance.flatMap(kernelWeights),
+      into: parts
+    )
   }
   let sums = parts.sums.elements(as: Double.self)
   let error = stride(from: 0, to: 2 * rows, by: 2).reduce(0) { $0 + sums[$1] }
@@ -90,6 +99,14 @@ public func roundToNearest(
   )
 }
 
+/// Columns' importances as the kernel takes them, at most 1; nil if all are zero.
+///
+/// None is so small that a group of them could not be told from nothing.
+private func kernelWeights(_ importance: [Float]) -> Tensor? {
+  guard let largest = importance.max(), largest > 0 else { return nil }
+  return Tensor(importance.map { max($0 / largest, 1e-6) })
+}
+
 /// The tensors that rounding fills row by row.
 private struct RoundedParts: Sendable {
   let codes: Tensor
@@ -105,10 +122,19 @@ private func roundRows(
   _ matrix: Shared<UnsafePointer<slm_matrix>>,
   _ rounding: slm_rounding,
   groupSize: Int,
+  importance: Tensor?,
   into parts: RoundedParts
 ) {
   let rows = parts.codes.shape[0]
   let columns = Int(matrix.pointer.pointee.columns)
+  require(
+    importance.map { $0.count == columns } ?? true,
+    "rounding: importances do not fit \(columns) columns"
+  )
+  let weights = Shared(
+    importance.map { UnsafePointer($0.unsafeBase.assumingMemoryBound(to: Float.self)) }
+  )
+  defer { withExtendedLifetime(importance) {} }
   parallelRanges(rows, grain: max(1, 16_384 / max(1, columns))) { range in
     let rounding = rounding
     let values = UnsafeMutablePointer<Float>.allocate(capacity: columns)
@@ -126,6 +152,7 @@ private func roundRows(
         slm_round_row(
           $0,
           values,
+          weights.pointer,
           Int64(columns),
           Int64(groupSize),
           codes,

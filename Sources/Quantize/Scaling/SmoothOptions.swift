@@ -1,0 +1,73 @@
+public import Calibrate
+public import Pipeline
+
+/// How much of the unevenness of inputs goes over into weights: a number, or the best by search.
+public enum SmoothingAlpha: RecipeText, Hashable {
+  /// The number for all places.
+  case fixed(Double)
+  /// For each place the number with the least error.
+  case search
+
+  /// “a number from 0 to 1 or `search`”.
+  public static var typeName: String { "a number from 0 to 1 or `search`" }
+
+  /// Reads a number from 0 to 1, or `search`.
+  public init?(recipeText: String) {
+    if recipeText == "search" {
+      self = .search
+    } else if let value = Double(recipeText), (0...1).contains(value) {
+      self = .fixed(value)
+    } else {
+      return nil
+    }
+  }
+
+  /// The number, or `search`.
+  public var recipeText: String {
+    switch self {
+    case .search: "search"
+    case .fixed(let value): Wording.exact(value)
+    }
+  }
+}
+
+/// Which layers' inputs are smoothed.
+public enum SmoothingPlaces: String, RecipeChoice {
+  case all, normalized
+
+  /// What the choice means.
+  public var summary: String {
+    switch self {
+    case .all: "those of all layers of the blocks"
+    case .normalized: "those that come from a normalization: query, key, value, gate and up"
+    }
+  }
+}
+
+/// The options of `quantize.smooth`.
+public struct SmoothOptions: StageOptions {
+  /// How much of the unevenness goes over into weights.
+  public var alpha = SmoothingAlpha.fixed(0.5)
+  /// Which inputs.
+  public var places = SmoothingPlaces.all
+  /// The text on which inputs are collected.
+  public var calibration = CalibrationOptions()
+
+  /// Creates the default options: half of the unevenness of all inputs.
+  public init() {}
+
+  /// The options.
+  public static var fields: [Field<SmoothOptions>] {
+    [
+      .field(
+        "alpha",
+        \.alpha,
+        "How much of the inputs' unevenness goes over into weights: 0 evens out the weights, 1 the "
+          + "inputs. `search` takes for each place the one in steps of 0.05 with the least error of "
+          + "outputs with 8-bit weights (a scale per row) and inputs (a scale per token)."
+      ),
+      .field("places", \.places, "Which layers' inputs are smoothed."),
+      .field("calibration", \.calibration, "The text on which the layers' inputs are collected."),
+    ]
+  }
+}
