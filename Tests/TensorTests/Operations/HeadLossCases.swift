@@ -2,7 +2,10 @@ import Tensor
 import TestSupport
 
 /// Losses over the logits of a head, several chunks of rows each.
-let headLossCases =
+let headLossCases: [OperationCase] =
+  plainHeadLossCases + divergenceCases + mostLikelyCases + largerVocabularyCases
+
+private let plainHeadLossCases: [OperationCase] =
   [
     OperationCase(
       "headLoss, squared logits",
@@ -54,8 +57,10 @@ let headLossCases =
         .value
     },
   ]
-  + divergences.flatMap { divergence in
-    [(1.0, 0.0), (2.0, 0.4)].map { temperature, share in
+
+private let divergenceCases: [OperationCase] =
+  divergences.flatMap { (divergence: Divergence) -> [OperationCase] in
+    [(1.0, 0.0), (2.0, 0.4)].map { (temperature: Double, share: Double) -> OperationCase in
       OperationCase(
         "headDivergence, \(divergence), temperature \(temperature), cross-entropy \(share)",
         covers: ["headDivergence"],
@@ -77,8 +82,9 @@ let headLossCases =
     }
   }
 
-  + divergences.flatMap { divergence in
-    [(1.0, 0.0), (2.0, 0.4)].map { temperature, share in
+private let mostLikelyCases: [OperationCase] =
+  divergences.flatMap { (divergence: Divergence) -> [OperationCase] in
+    [(1.0, 0.0), (2.0, 0.4)].map { (temperature: Double, share: Double) -> OperationCase in
       OperationCase(
         "headDivergence, \(divergence), most likely tokens, temperature \(temperature)",
         covers: [],
@@ -106,7 +112,9 @@ let headLossCases =
       }
     }
   }
-  + divergences.map { divergence in
+
+private let largerVocabularyCases: [OperationCase] =
+  divergences.map { (divergence: Divergence) -> OperationCase in
     OperationCase(
       "headDivergence, \(divergence), a teacher with a larger vocabulary",
       covers: [],
