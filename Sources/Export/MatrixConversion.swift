@@ -30,9 +30,7 @@ extension MatrixConversion {
       self = .impossible("rows of \(columns) do not divide into blocks of \(new.blockLength)")
     case (.groups(let groups), .blocks(let new)):
       self = new.objection(to: groups) == nil ? .exact : .requantized
-    case (.elements, .blocks(let new)):
-      self =
-        new.hasReferenceRounding ? .rounded : .impossible("\(new.name) can only be carried over")
+    case (.elements, .blocks): self = .rounded
     case (_, .unsupported(let name)): self = .impossible("\(name) cannot be written")
     }
   }

@@ -35,7 +35,7 @@ struct BlocksTests {
 
   @Test(
     "are rounded to the reference's bytes",
-    arguments: BlockFormat.allCases.filter(\.hasReferenceRounding)
+    arguments: BlockFormat.allCases.filter(\.roundsByExtremes)
   )
   func rounded(_ format: BlockFormat) throws {
     let rows = try file.tensor("rows")
@@ -50,7 +50,7 @@ struct BlocksTests {
 
   @Test(
     "lie within half a step of the weights",
-    arguments: BlockFormat.allCases.filter(\.hasReferenceRounding)
+    arguments: BlockFormat.allCases.filter(\.roundsByExtremes)
   )
   func nearest(_ format: BlockFormat) throws {
     var random = SeededRandom(seed: 3)
@@ -75,7 +75,7 @@ struct BlocksTests {
     #expect(worst > steps * 0.5)
   }
 
-  @Test("of zeros are zeros", arguments: BlockFormat.allCases.filter(\.hasReferenceRounding))
+  @Test("of zeros are zeros", arguments: BlockFormat.allCases.filter(\.roundsByExtremes))
   func zeros(_ format: BlockFormat) {
     let packed = Tensor(zeros: [2, 64]).roundedToBlocks(format)
     let values = Tensor(blocks: packed, format: format, shape: [2, 64])

@@ -51,7 +51,7 @@ struct InteropTests {
   func gguf() throws {
     let source = try GGUFFile(path: golden("types.gguf"))
     let rows = try SafetensorsFile(path: golden("blocks.safetensors")).tensor("rows")
-    let formats = BlockFormat.allCases.filter(\.hasReferenceRounding)
+    let formats = BlockFormat.allCases.filter(\.roundsByExtremes)
     let copied = source.entries.filter { $0.name != "unreadable" }
     let tensors =
       copied.map { TensorDeclaration($0.name, $0.encoding, shape: $0.shape) }

@@ -143,9 +143,6 @@ extension GGUFFormat {
     case .same, .exact, .rounded: return nil
     case .impossible(let problem): return "\(problem); use `f16`"
     case .requantized:
-      if case .blocks(let target) = encoding, !target.hasReferenceRounding {
-        return "\(target.name) can only be carried over"
-      }
       if requantizes { return nil }
       let way = "; `requantize: true` allows rounding a second time"
       guard case .groups(let groups) = format, case .blocks(let target) = encoding,
