@@ -231,7 +231,8 @@ extension WidthOptions {
     let heads = fitting.isEmpty ? "" : "; \(Wording.list(fitting.map(String.init), "and")) heads do"
     return StageProblem(
       "\(smaller.queryHeads) query heads do not divide a width of \(smaller.hiddenSize), as "
-        + "\(configuration.architecture.modelType) models must have it\(heads); so does a multiple of \(smaller.queryHeads) as width",
+        + "\(configuration.architecture.modelType) models must have it\(heads); so does a "
+        + "multiple of \(smaller.queryHeads) as width",
       option: self.heads != nil ? "heads" : "hidden"
     )
   }
