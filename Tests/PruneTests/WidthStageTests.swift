@@ -28,6 +28,7 @@ struct WidthStageTests {
     Refusal("heads") { $0.heads = .count(3) },
     Refusal("heads") { $0.heads = .count(4) },
     Refusal("hidden") { $0.hidden = .count(65) },
+    Refusal("hidden") { $0.hidden = .count(50) },
     Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(1_000) },
     Refusal("parameters_at_most") { $0.parametersAtMost = ParameterCount(10_000_000) },
     Refusal("hidden") {

@@ -41,12 +41,8 @@ extension WidthOptions {
       let count = sizes.applied(to: configuration).parameterCount
       for axis in axes {
         guard let sensitivity = sensitivities[axis] else { continue }
-        // The first step ends at a multiple.
-        let step = step(axis)
-        let size = (sizes[axis] - 1) / step * step
-        guard size >= step else { continue }
-        var next = sizes
-        next[axis] = size
+        guard let next = smaller(sizes, axis, configuration) else { continue }
+        let size = next[axis]
         func rise(_ size: Int) -> Double {
           sensitivity.rise(removing: 1 - Double(size) / Double(whole[axis]))
         }
@@ -58,6 +54,22 @@ extension WidthOptions {
       sizes[best.axis] = best.size
     }
     return sizes
+  }
+
+  /// The next smaller sizes along an axis that a model may have; nil if there are none.
+  private func smaller(
+    _ sizes: WidthSizes,
+    _ axis: WidthAxis,
+    _ configuration: ModelConfiguration
+  ) -> WidthSizes? {
+    let step = step(axis)
+    var next = sizes
+    repeat {
+      // The first step ends at a multiple.
+      next[axis] = (next[axis] - 1) / step * step
+      guard next[axis] >= step else { return nil }
+    } while !next.applied(to: configuration).isLegal && configuration.isLegal
+    return next
   }
 
   /// Measures what the loss rises by without a quarter of each axis.

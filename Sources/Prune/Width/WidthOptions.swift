@@ -214,16 +214,35 @@ extension WidthOptions {
         )
       }
     }
+    if problems.isEmpty, let objection = objection(sizes, configuration) {
+      problems.append(objection)
+    }
     return (sizes, problems)
   }
 
-  /// The smallest sizes that `parameters_at_most` may lead to, or what is wrong with it.
-  func smallest(_ configuration: ModelConfiguration) -> WidthSizes {
-    var sizes = WidthSizes(configuration)
-    for axis in axes { sizes[axis] = min(sizes[axis], step(axis)) }
-    return sizes
+  /// Why transformers would not load a model of some sizes; nil if it does.
+  func objection(_ sizes: WidthSizes, _ configuration: ModelConfiguration) -> StageProblem? {
+    let smaller = sizes.applied(to: configuration)
+    guard !smaller.isLegal, configuration.isLegal else { return nil }
+    let perKey = configuration.queryHeads / configuration.keyHeads
+    let fitting = stride(from: perKey, to: configuration.queryHeads, by: perKey).filter {
+      sizes.hidden % $0 == 0
+    }
+    let heads = fitting.isEmpty ? "" : "; \(Wording.list(fitting.map(String.init), "and")) heads do"
+    return StageProblem(
+      "\(smaller.queryHeads) query heads do not divide a width of \(smaller.hiddenSize), as "
+        + "\(configuration.architecture.modelType) models must have it\(heads); so does a "
+        + "multiple of \(smaller.queryHeads) as width",
+      option: self.heads != nil ? "heads" : "hidden"
+    )
   }
 
   /// What sizes of an axis are multiples of.
   func step(_ axis: WidthAxis) -> Int { axis == .heads ? 1 : multiple }
+}
+
+extension ModelConfiguration {
+  /// Whether transformers takes the sizes: for some families it wants heads to divide the width,
+  /// although a head's size is said by itself.
+  var isLegal: Bool { architecture != .llama || hiddenSize % queryHeads == 0 }
 }

@@ -50,7 +50,6 @@ public struct WidthStage: Stage {
     var (sizes, found) = options.namedSizes(configuration)
     problems += found
     if let limit = options.parametersAtMost {
-      let least = options.smallest(configuration).applied(to: configuration).parameterCount
       if limit.count >= configuration.parameterCount {
         problems.append(
           StageProblem(
@@ -63,7 +62,7 @@ public struct WidthStage: Stage {
       } else {
         problems.append(
           StageProblem(
-            "at least \(least) weights remain; name more `axes`, or use `prune.depth` as well",
+            "more weights remain even so; name more `axes`, or use `prune.depth` as well",
             option: "parameters_at_most"
           )
         )
