@@ -52,6 +52,7 @@ struct TeacherModel {
   ///   - promise: The student before the stage.
   ///   - setting: What is there beside it.
   ///   - further: Checks what the stage asks of the teacher beyond.
+  /// - Returns: The problems.
   static func check(
     _ path: ModelPath?,
     _ training: TrainOptions,
