@@ -10,6 +10,7 @@ extension TrainOptions {
   /// - Parameters:
   ///   - promise: The model before the training; after it on return, if nothing is wrong.
   ///   - changeEstimate: Adds what the training needs beside the model.
+  /// - Returns: The problems.
   package func check(
     _ promise: inout ModelPromise,
     _ changeEstimate: (inout TrainingEstimate) -> Void = { _ in }

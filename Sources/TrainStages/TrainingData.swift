@@ -28,6 +28,7 @@ package struct TrainingData {
   ///   - model: Whose tokenizer makes tokens, all of which must be in its vocabulary.
   ///   - context: Where tokens are kept, and who is told about progress.
   ///   - keepsRows: Whether every epoch has the same rows.
+  /// - Throws: `DatasetError`, or what reading the tokenizer throws.
   package init(
     _ options: TrainOptions,
     _ model: LanguageModel,

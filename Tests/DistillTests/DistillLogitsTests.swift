@@ -238,7 +238,7 @@ struct DistillLogitsTests {
     try text.write(to: file, atomically: true, encoding: .utf8)
     let configuration = pair.teacher.result("config.json")
     try String(contentsOf: configuration, encoding: .utf8)
-      .replacing("\"max_position_embeddings\": 128", with: "\"max_position_embeddings\": 16")
+      .replacing("\"max_position_embeddings\" : 128", with: "\"max_position_embeddings\" : 16")
       .write(to: configuration, atomically: true, encoding: .utf8)
     let short = try #require(pair.problems(DistillLogitsStage(pair.options())).first)
     #expect(short.option == "length" && short.message.contains("context of 16"))
@@ -296,7 +296,7 @@ struct PaddedModel {
     try writer.finish()
     let configuration = url.appending(path: "config.json")
     try String(contentsOf: configuration, encoding: .utf8)
-      .replacing("\"vocab_size\": 264", with: "\"vocab_size\": \(vocabulary)")
+      .replacing("\"vocab_size\" : 264", with: "\"vocab_size\" : \(vocabulary)")
       .write(to: configuration, atomically: true, encoding: .utf8)
   }
 }

@@ -109,6 +109,8 @@ final class TeacherCache {
   ///   - key: The row's digest.
   ///   - positions: The number of its positions.
   ///   - compute: Computes the outputs.
+  /// - Returns: The outputs, one row for each position.
+  /// - Throws: ``DistillError`` if the file cannot be read or written, or what `compute` throws.
   func row(_ key: Key, positions: Int, _ compute: () throws -> MostLikelyTokens) throws
     -> MostLikelyTokens
   {

@@ -12,7 +12,7 @@ struct HiddenObjective {
   /// widths are equal.
   let projections: [Parameter]
 
-  /// - Parameter seed: What projections are drawn from.
+  /// Finds the pairs of layers, and draws projections from a seed.
   init(_ logits: LogitsObjective, _ options: DistillHiddenOptions, seed: UInt64) {
     self.logits = logits
     self.options = options

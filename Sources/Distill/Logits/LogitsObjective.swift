@@ -39,13 +39,10 @@ struct LogitsObjective {
   }
 
   /// The loss from the student's hidden states.
-  ///
-  /// - Parameter crossEntropy: The share of the text's own tokens; the options' if nil.
   func loss(
     _ batch: TokenBatch,
     hidden: Tensor,
-    _ reference: ReferenceLogits,
-    crossEntropy: Double? = nil
+    _ reference: ReferenceLogits
   ) -> HeadLoss {
     var headOptions = HeadLossOptions()
     headOptions.precision = student.head.precision
@@ -55,7 +52,7 @@ struct LogitsObjective {
       divergence: options.divergence,
       temperature: options.temperature,
       targets: batch.targets,
-      crossEntropyShare: crossEntropy ?? options.crossEntropy,
+      crossEntropyShare: options.crossEntropy,
       commonVocabulary: teacher.vocabulary.common,
       options: headOptions
     )

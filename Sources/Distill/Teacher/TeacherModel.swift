@@ -53,6 +53,7 @@ struct TeacherModel {
   ///   - promise: The student before the stage.
   ///   - setting: What is there beside it.
   ///   - further: Checks what the stage asks of the teacher beyond.
+  /// - Returns: The problems.
   static func check(
     _ path: ModelPath?,
     _ training: TrainOptions,

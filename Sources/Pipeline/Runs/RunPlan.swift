@@ -51,6 +51,7 @@ extension RecipeFile {
   /// - Throws: ``RecipeProblems`` with everything that is wrong.
   public func plan(evaluator: (any ModelEvaluator)?) throws(RecipeProblems) -> RunPlan {
     var problems = inputProblems()
+    let inputsAreThere = problems.isEmpty
     if let settings = recipe.evaluation, let evaluator {
       problems += evaluator.check(settings, paths: paths).map { problem($0, under: "evaluation") }
     }
@@ -100,11 +101,10 @@ extension RecipeFile {
       if stage.effect == .changesModel { readsBaseline = false }
       var found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
       // What the recipe names and cannot be opened has been reported already.
-      if problems.isEmpty && found.isEmpty { found = stage.stage.checkInputs(before, setting) }
+      if inputsAreThere && found.isEmpty { found = stage.stage.checkInputs(before, setting) }
       problems += found.map { problem($0, under: "stages.\(index)") }
       // A stage that cannot run cannot plan either.
       guard found.isEmpty else { continue }
-      guard problems.isEmpty else { continue }
       var plan = stage.stage.plan(before, setting)
       if stage.effect == .changesModel {
         plan.outputByteCount = plan.outputByteCount ?? current.byteCount

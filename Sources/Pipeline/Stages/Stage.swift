@@ -40,6 +40,7 @@ public protocol Stage: Sendable {
   /// - Parameters:
   ///   - promise: The model before the stage.
   ///   - setting: What is there beside it.
+  /// - Returns: The problems, each with the option to blame.
   func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem]
 
   /// Estimates what the stage will do and need.
