@@ -81,6 +81,7 @@ extension Linear {
       },
       bias: selection.rows.flatMap { rows in old.bias?.gathered(rows: rows) } ?? old.bias
     )
+    activation = old.activation
   }
 }
 
