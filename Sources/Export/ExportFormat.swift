@@ -75,6 +75,8 @@ public struct ExportSummary: Sendable {
   /// The largest difference between a weight and what is stored for it, over all matrices that
   /// were rounded, with the name of the matrix.
   public var largestError: (name: String, value: Double)?
+  /// What the reader of the report should know.
+  public var warnings: [String] = []
 
   /// Creates an empty summary.
   public init() {}

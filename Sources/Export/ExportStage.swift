@@ -11,9 +11,14 @@ public protocol ExportStage: Stage {
   associatedtype Format: ExportFormat
   /// The format with the stage's options.
   var format: Format { get }
+  /// The format with what the files hold that options name.
+  func format(_ paths: RecipePaths) throws -> Format
 }
 
 extension ExportStage {
+  /// The format with the stage's options, which name no files.
+  public func format(_ paths: RecipePaths) throws -> Format { format }
+
   /// The model that later stages read stays the same.
   public static var effect: StageEffect { .exports }
 
@@ -45,9 +50,11 @@ extension ExportStage {
 
   /// Writes the model to the place the context offers.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    let format = try format(context.paths)
     let summary = try format.write(model, to: context.exportURL) { done, total in
       context.progress(done, of: total, unit: "sections")
     }
+    for warning in summary.warnings { context.warn(warning) }
     let promised = format.plan(ModelPromise(model.outline)).byteCount
     if promised != summary.tensorByteCount {
       context.warn("\(summary.tensorByteCount) bytes of tensors were written, \(promised) promised")
@@ -76,6 +83,6 @@ extension ExportStage {
     against model: LanguageModel,
     _ context: StageContext
   ) throws {
-    try format.verify(export, against: model)
+    try format(context.paths).verify(export, against: model)
   }
 }

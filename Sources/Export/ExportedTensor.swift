@@ -32,12 +32,14 @@ struct ExportedTensor {
   ///   - linear: The layer.
   ///   - encoding: What the file stores.
   ///   - order: For each row of the file, its row in the matrix; nil for the same order.
+  ///   - importance: The weights of the columns in rounding to blocks; nil for none.
   ///   - meter: Where to note how far numbers are moved; nil if that is not asked for.
   init(
     _ name: String,
     _ linear: Linear,
     as encoding: TensorEncoding,
     order: [Int32]? = nil,
+    importance: Tensor? = nil,
     meter: ErrorMeter? = nil
   ) {
     let declaration = TensorDeclaration(name, encoding, shape: [linear.rows, linear.columns])
@@ -49,7 +51,12 @@ struct ExportedTensor {
         order == nil ? max(1, (1 << 20) / max(1, linear.columns)) : max(1, linear.rows)
       for start in stride(from: 0, to: linear.rows, by: runLength) {
         let range = start..<min(linear.rows, start + runLength)
-        let rows = try weight.rows(range, as: encoding, name: linear.name)
+        let rows = try weight.rows(
+          range,
+          as: encoding,
+          importance: importance,
+          name: linear.name
+        )
         try meter?.note(linear.name, weight, range, rows, encoding)
         try body(order.map { rows.gathered(rows: $0) } ?? rows)
       }

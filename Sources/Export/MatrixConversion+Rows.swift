@@ -10,11 +10,17 @@ extension LinearWeight {
   /// - Parameters:
   ///   - range: The rows.
   ///   - encoding: What the file stores.
+  ///   - importance: The weights of the columns in rounding to blocks; nil for none.
   ///   - name: What to call the matrix in errors.
   /// - Returns: The rows as the file has them.
   /// - Throws: ``ExportError`` for a weight that is not finite and would be rounded to blocks.
   /// - Precondition: The conversion is possible.
-  func rows(_ range: Range<Int>, as encoding: TensorEncoding, name: String) throws -> Tensor {
+  func rows(
+    _ range: Range<Int>,
+    as encoding: TensorEncoding,
+    importance: Tensor? = nil,
+    name: String
+  ) throws -> Tensor {
     switch (self, encoding) {
     case (let dense as DenseWeight, .elements(let dtype)):
       return dense.elements.rows(range).converted(to: dtype)
@@ -40,7 +46,7 @@ extension LinearWeight {
           remedy: "the checkpoint is damaged; fetch it again"
         )
       }
-      return floats.roundedToBlocks(format)
+      return floats.roundedToBlocks(format, importance: importance)
     case (_, .unsupported(let name)): fail("export: no rows of type \(name)")
     }
   }

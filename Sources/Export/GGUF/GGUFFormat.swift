@@ -8,30 +8,42 @@ internal import Tensor
 ///
 /// Codes in groups go into blocks code for code where the blocks can hold them, and blocks that a
 /// matrix has already are carried over byte for byte. Unquantized matrices are rounded by ggml's
-/// reference rule, to the bytes that llama.cpp's own quantizer writes without an importance
-/// matrix. What would be rounded a second time is refused unless ``requantizes`` says so.
+/// rules, to the bytes that llama.cpp's own quantizer writes with the same importance matrix or
+/// without one. What would be rounded a second time is refused unless ``requantizes`` says so.
 /// Normalizations and biases are stored in 32 bits.
 public struct GGUFFormat: ExportFormat {
   /// The type of the blocks' matrices.
   public var type: GGUFTensorType
   /// The type of embedding and head.
   ///
-  /// If nil, matrices that are quantized keep what they have, and
-  /// others get `type`, but no less than 8 bits.
+  /// If nil, matrices that are quantized keep what they have, and others get what a mixture has
+  /// for them, or `type`, but no less than 8 bits.
   public var embedding: GGUFTensorType?
   /// Whether quantized matrices may be rounded a second time.
   public var requantizes: Bool
+  /// How much each column of a matrix matters; nil if all do alike. Matrices without an entry are
+  /// rounded as without an importance matrix.
+  public var importance: ImportanceMatrix?
+  /// The file of the importance matrix, as the metadata are to name it. If it is given, plans are
+  /// made for an importance matrix also while ``importance`` is not read yet.
+  public var importancePath: String?
 
   /// Creates the format.
   public init(
     type: GGUFTensorType,
     embedding: GGUFTensorType? = nil,
-    requantizes: Bool = false
+    requantizes: Bool = false,
+    importance: ImportanceMatrix? = nil,
+    importancePath: String? = nil
   ) {
     self.type = type
     self.embedding = embedding
     self.requantizes = requantizes
+    self.importance = importance
+    self.importancePath = importancePath
   }
+
+  private var hasImportance: Bool { importance != nil || importancePath != nil }
 
   /// Finds what the format cannot hold.
   public func plan(_ promise: ModelPromise) -> ExportPlan {
@@ -41,7 +53,7 @@ public struct GGUFFormat: ExportFormat {
         plan.byteCount += part.shape.count * 4
         continue
       }
-      let encoding = encoding(part.name, part.format, columns: part.shape.columns)
+      let encoding = encoding(part.name, part.format, part.shape.columns, promise.configuration)
       if let objection = objection(part.format, encoding, columns: part.shape.columns) {
         let option = isVocabulary(part.name) && embedding != nil ? "embedding" : "type"
         plan.problems.append(
@@ -55,7 +67,7 @@ public struct GGUFFormat: ExportFormat {
     plan.byteCount += promise.biasCount * 4
     plan.byteCount += configuration.rotary.storedDivisors.map { 4 * $0.count } ?? 0
     plan.problems = plan.problems.firstOfEachMessage + configuration.problemsInGGUF
-    plan.notes = configuration.notesOnGGUF + fallbackNotes(promise)
+    plan.notes = configuration.notesOnGGUF + wideningNotes(promise) + fallbackNotes(promise)
     return plan
   }
 
@@ -85,6 +97,7 @@ public struct GGUFFormat: ExportFormat {
     summary.tensorCount = declarations.count
     summary.fileByteCount = fileSize(url)
     summary.largestError = meter.largest
+    summary.warnings = missingImportance(model)
     return summary
   }
 
@@ -111,6 +124,49 @@ public struct GGUFFormat: ExportFormat {
   }
 }
 
+// MARK: - Importance
+
+extension GGUFFormat {
+  /// Why an importance matrix cannot be that of a model.
+  func importanceProblems(_ importance: ImportanceMatrix, _ promise: ModelPromise) -> [StageProblem]
+  {
+    let wrong = promise.matrices.filter { part in
+      guard part.name != "model.embed_tokens", let entry = importance[part.name] else {
+        return false
+      }
+      return entry.sumsOfSquares.count != part.shape.columns
+    }
+    if let first = wrong.first, let entry = importance[first.name] {
+      return [
+        StageProblem(
+          "the importance matrix is of another model: it has \(entry.sumsOfSquares.count) columns "
+            + "for `\(first.name)`, which has \(first.shape.columns)"
+        )
+      ]
+    }
+    if promise.matrices.allSatisfy({ importance[$0.name] == nil }) {
+      return [StageProblem("the importance matrix has no entry for any matrix of the model")]
+    }
+    return []
+  }
+
+  /// The matrices of blocks that are rounded without the importance that others have.
+  private func missingImportance(_ model: LanguageModel) -> [String] {
+    guard let importance else { return [] }
+    let missing = model.linears.filter { linear in
+      guard case .elements = linear.format,
+        case .blocks = encoding(linear.name, linear.format, linear.columns, model.configuration)
+      else { return false }
+      return importance[linear.name] == nil
+    }
+    guard let first = missing.first else { return [] }
+    return [
+      "\(Wording.count(missing.count, "matrix", "matrices")), such as `\(first.name)`, are not in the "
+        + "importance matrix and were rounded without it"
+    ]
+  }
+}
+
 // MARK: - Encodings
 
 extension GGUFFormat {
@@ -119,7 +175,13 @@ extension GGUFFormat {
   }
 
   /// What the file stores of a matrix.
-  func encoding(_ name: String, _ format: WeightFormat, columns: Int) -> TensorEncoding {
+  func encoding(
+    _ name: String,
+    _ format: WeightFormat,
+    _ columns: Int,
+    _ configuration: ModelConfiguration
+  ) -> TensorEncoding {
+    if let choice = choice(name, format, columns, configuration) { return choice.stored }
     var type = type
     if isVocabulary(name) {
       if let embedding {
@@ -131,6 +193,27 @@ extension GGUFFormat {
       }
     }
     return type.encoding ?? .lossless(format, columns: columns)
+  }
+
+  /// The format that a mixture has for a matrix; nil if the type is not a mixture.
+  private func choice(
+    _ name: String,
+    _ format: WeightFormat,
+    _ columns: Int,
+    _ configuration: ModelConfiguration
+  ) -> BlockPreset.Choice? {
+    if isVocabulary(name) {
+      if let embedding {
+        return embedding.preset.map { BlockPreset.Choice($0.format, columns: columns) }
+      }
+      guard case .elements = format else { return nil }
+    }
+    return type.preset?.choice(
+      for: name,
+      columns: columns,
+      in: configuration,
+      hasImportance: hasImportance
+    )
   }
 
   /// Why a matrix cannot be stored in an encoding; nil if it can.
@@ -152,12 +235,35 @@ extension GGUFFormat {
     }
   }
 
-  /// Which matrices ``GGUFTensorType/lossless`` has to widen.
+  /// Which matrices a mixture stores otherwise than it would, as their rows do not fill blocks.
   private func fallbackNotes(_ promise: ModelPromise) -> [String] {
+    struct Fallback: Hashable {
+      let choice: BlockPreset.Choice
+      let columns: Int
+    }
+    var names: [Fallback: [String]] = [:]
+    for part in promise.matrices {
+      let columns = part.shape.columns
+      guard let choice = choice(part.name, part.format, columns, promise.configuration),
+        choice.stored != .blocks(choice.wanted)
+      else { continue }
+      names[Fallback(choice: choice, columns: columns), default: []].append(part.name)
+    }
+    return names.map { fallback, names in
+      let wanted = fallback.choice.wanted
+      return
+        "\(Wording.count(names.count, "matrix", "matrices")), such as `\(names[0])`, with rows "
+        + "of \(fallback.columns), which blocks of \(wanted.blockLength) do not divide, get "
+        + "\(fallback.choice.stored) instead of \(wanted.name)"
+    }.sorted()
+  }
+
+  /// Which matrices ``GGUFTensorType/lossless`` has to widen.
+  private func wideningNotes(_ promise: ModelPromise) -> [String] {
     let widened = promise.matrices.filter { part in
       guard case .groups = part.format else { return false }
-      return encoding(part.name, part.format, columns: part.shape.columns) == .elements(.float32)
-        && type == .lossless
+      let encoding = encoding(part.name, part.format, part.shape.columns, promise.configuration)
+      return encoding == .elements(.float32) && type == .lossless
     }
     guard let first = widened.first else { return [] }
     return [
@@ -185,13 +291,13 @@ extension GGUFFormat {
       }
       for linear in section.matrices {
         let order = configuration.rowOrderInGGUF(of: linear)
-        let encoding = encoding(linear.name, linear.format, columns: linear.columns)
         tensors.append(
           ExportedTensor(
             try name("\(linear.name).weight"),
             linear,
-            as: encoding,
+            as: encoding(linear.name, linear.format, linear.columns, configuration),
             order: order,
+            importance: try importance(of: linear),
             meter: meter
           )
         )
@@ -211,6 +317,21 @@ extension GGUFFormat {
       sections.append(ExportedSection(tensors: [tensor]))
     }
     return sections
+  }
+
+  /// The weights of a matrix's columns; nil if there are none.
+  private func importance(of linear: Linear) throws -> Tensor? {
+    guard let entry = importance?[linear.name] else { return nil }
+    let count = entry.sumsOfSquares.count
+    if count == linear.columns { return entry.meanSquares }
+    // As llama.cpp does, since matrices of other models' embeddings are found in files.
+    if linear.name == "model.embed_tokens" { return nil }
+    throw ExportError(
+      .unsupported,
+      "the importance matrix has \(count) columns and the matrix \(linear.columns)",
+      at: linear.name,
+      remedy: "use the importance matrix of this model"
+    )
   }
 
   private func name(_ tensor: String) throws -> String {

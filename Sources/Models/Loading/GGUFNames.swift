@@ -8,6 +8,7 @@ package enum GGUFNames {
     ("mlp.gate_proj", "ffn_gate"), ("mlp.up_proj", "ffn_up"), ("mlp.down_proj", "ffn_down"),
   ]
   private static let inBlock = Dictionary(uniqueKeysWithValues: block)
+  private static let modules = Dictionary(uniqueKeysWithValues: block.map { ($1, $0) })
   private static let top = [
     "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
   ]
@@ -24,6 +25,17 @@ package enum GGUFNames {
       let name = inBlock[String(parts[3])]
     else { return nil }
     return "blk.\(parts[2]).\(name)"
+  }
+
+  /// The module of a GGUF name without `.weight` or `.bias`, such as
+  /// `model.layers.0.self_attn.q_proj` for `blk.0.attn_q`; nil if there is none.
+  package static func module(of name: String) -> String? {
+    if let module = top.first(where: { $0.value == name })?.key { return module }
+    let parts = name.split(separator: ".")
+    guard parts.count == 3, parts[0] == "blk", let module = modules[String(parts[2])] else {
+      return nil
+    }
+    return "model.layers.\(parts[1]).\(module)"
   }
 }
 

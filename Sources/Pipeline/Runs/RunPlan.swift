@@ -94,7 +94,8 @@ extension RecipeFile {
         continue
       }
       let before = current
-      let found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
+      var found = stage.stage.check(&current) + stage.stage.checkCompanions(of: model)
+      found += stage.stage.checkFiles(before, paths)
       problems += found.map { problem($0, under: "stages.\(index)") }
       // A stage that cannot run cannot plan either.
       guard found.isEmpty else { continue }

@@ -35,6 +35,13 @@ public protocol Stage: Sendable {
   /// that stages do not change, such as a tokenizer that a format cannot express.
   func checkCompanions(of model: LanguageModel) -> [StageProblem]
 
+  /// Finds what would stop this stage in the files that its options name.
+  ///
+  /// - Parameters:
+  ///   - promise: The model before the stage.
+  ///   - paths: Where the options' paths start.
+  func checkFiles(_ promise: ModelPromise, _ paths: RecipePaths) -> [StageProblem]
+
   /// Estimates what the stage will do and need.
   ///
   /// - Parameter promise: The model before the stage.
@@ -71,6 +78,9 @@ extension Stage {
 
   /// None.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] { [] }
+
+  /// None.
+  public func checkFiles(_ promise: ModelPromise, _ paths: RecipePaths) -> [StageProblem] { [] }
 
   /// An estimate that says nothing.
   public func plan(_ promise: ModelPromise) -> StagePlan { StagePlan() }
