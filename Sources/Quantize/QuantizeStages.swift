@@ -2,5 +2,6 @@ public import Pipeline
 
 /// Every stage of this module.
 public let quantizeStages: [any Stage.Type] = [
-  RoundToNearestStage.self, GPTQStage.self, TuneStage.self, ActivationsStage.self,
+  RoundToNearestStage.self, GPTQStage.self, AllocateStage.self, TuneStage.self,
+  ActivationsStage.self,
 ]
