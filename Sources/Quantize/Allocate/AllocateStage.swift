@@ -87,9 +87,16 @@ public struct AllocateStage: Stage {
       + 2 * (configuration.queryHeads + 2 * configuration.keyHeads) * configuration.headSize
     let kept = configuration.layerCount * options.calibration.length * width * 4
     let calibration = options.calibration.peakByteCount(promise, collectsGram: true)
+    // A complete choice is measured with all its matrices in memory.
+    let trials = parts.reduce(0) { sum, part in
+      let (rows, columns) = (part.shape.rows, part.shape.columns)
+      let largest = options.candidates(columns: columns).last
+      return sum
+        + (largest.map { WeightFormat.blocks($0).byteCount(rows: rows, columns: columns) } ?? 0)
+    }
     return StagePlan(
       matches: options.selection.matches(in: promise),
-      peakByteCount: promise.peakByteCount(making: max(kept, calibration)),
+      peakByteCount: promise.peakByteCount(making: max(kept, calibration, trials)),
       seconds: operations / 6e10,
       notes: ["which format each matrix gets is found out when the stage runs"]
     )

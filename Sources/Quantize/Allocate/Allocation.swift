@@ -99,7 +99,8 @@ package struct Allocation: Sendable {
         < ($1.element.byteCount, $1.element.cost, $1.offset)
     }
     var result: [Useful] = []
-    for (index, choice) in sorted where choice.cost < result.last?.cost ?? .infinity {
+    for (index, choice) in sorted {
+      if let last = result.last, !(choice.cost < last.cost) { continue }
       result.append(Useful(index: index, byteCount: choice.byteCount, cost: choice.cost))
     }
     return result

@@ -143,7 +143,9 @@ struct SensitivityMeasurement {
       )
       let difference = original - rounded.dense
       let errors = (matrixProduct(difference, gram) * difference).rowSums()  // [outputs]
-      divergences[format.name] = max(0, errors.converted(to: .float64).dot(squares) / 2)
+      let divergence = errors.converted(to: .float64).dot(squares) / 2
+      guard divergence.isFinite else { throw QuantizeError.notFinite(.weight, linear.name) }
+      divergences[format.name] = max(0, divergence)
     }
     return Sensitivities.Matrix(name: linear.name, isMeasured: false, divergences: divergences)
   }
@@ -165,7 +167,9 @@ struct SensitivityMeasurement {
     }
 
     /// The mean divergence per token of the model as it is now, in nats.
-    func divergence() -> Double {
+    ///
+    /// - Throws: ``QuantizeError`` if it is not finite.
+    func divergence() throws(QuantizeError) -> Double {
       var (sum, count) = (0.0, 0.0)
       for (sequence, hidden) in zip(sequences, hidden) {
         let loss = model.hidden([sequence]).headDivergence(
@@ -176,6 +180,7 @@ struct SensitivityMeasurement {
         sum += loss.divergenceSum
         count += loss.weightSum
       }
+      guard sum.isFinite else { throw .notFinite(.weight, "model") }
       return max(0, sum / max(1, count))
     }
   }
@@ -191,7 +196,7 @@ struct SensitivityMeasurement {
         importance: nil,
         layer: linear.name
       )
-      divergences[format.name] = reference.divergence()
+      divergences[format.name] = try reference.divergence()
       context.progress(index + 1, of: candidates.count, unit: "formats", linear.name)
     }
     return Sensitivities.Matrix(name: linear.name, isMeasured: true, divergences: divergences)
@@ -228,7 +233,7 @@ struct SensitivityMeasurement {
         Sensitivities.Anchor(
           bits: size / count,
           derived: derived,
-          measured: reference.divergence()
+          measured: try reference.divergence()
         )
       )
     }
