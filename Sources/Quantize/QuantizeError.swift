@@ -10,6 +10,8 @@ public struct QuantizeError: Error, Sendable, CustomStringConvertible {
     case otherVocabulary
     /// There is too little data to measure on.
     case tooLittleData
+    /// No choice of formats meets what was asked for.
+    case outOfReach
   }
 
   /// The kind of problem.

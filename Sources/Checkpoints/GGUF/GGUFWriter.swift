@@ -34,6 +34,38 @@ public struct GGUFWriter: ~Copyable {
     tensors: [TensorDeclaration]
   ) throws(CheckpointError) {
     try tensors.requireUniqueNames(path: path)
+    let plan = try Self.plan(path: path, metadata: metadata, tensors: tensors)
+    self.layout = try TensorLayout(
+      path: path,
+      header: plan.header,
+      tensors: plan.tensors,
+      byteCount: plan.byteCount
+    )
+  }
+
+  /// Returns the size of the file that would be written, in bytes.
+  ///
+  /// It depends on names, shapes and encodings, and on metadata; nothing is written.
+  ///
+  /// - Parameters:
+  ///   - metadata: The keys and values.
+  ///   - tensors: What would be appended.
+  /// - Throws: ``CheckpointError`` with code `invalidRequest` for what the format cannot hold.
+  package static func byteCount(
+    metadata: GGUFMetadata,
+    tensors: [TensorDeclaration]
+  ) throws(CheckpointError) -> Int {
+    try plan(path: "GGUF file", metadata: metadata, tensors: tensors).byteCount
+  }
+
+  private static func plan(
+    path: String,
+    metadata: GGUFMetadata,
+    tensors: [TensorDeclaration]
+  ) throws(CheckpointError) -> (
+    header: [UInt8], tensors: [(declaration: TensorDeclaration, range: Range<Int>)],
+    byteCount: Int
+  ) {
     let alignment = try Self.alignment(metadata, path: path)
     var encoder = FieldEncoder()
     encoder.append(0x4655_4747 as UInt32)
@@ -64,12 +96,7 @@ public struct GGUFWriter: ~Copyable {
       let range = placed[index].range
       placed[index].range = range.lowerBound + dataStart..<range.upperBound + dataStart
     }
-    self.layout = try TensorLayout(
-      path: path,
-      header: encoder.bytes,
-      tensors: placed,
-      byteCount: dataStart + end
-    )
+    return (encoder.bytes, placed, dataStart + end)
   }
 
   /// Writes the next rows of a tensor, or all of it.

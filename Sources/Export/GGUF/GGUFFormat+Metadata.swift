@@ -1,8 +1,6 @@
 internal import Checkpoints
-internal import Foundation
 internal import Models
 internal import Tensor
-internal import Tokenizers
 
 extension GGUFFormat {
   /// The file's metadata, under the names that llama.cpp reads.
@@ -11,34 +9,7 @@ extension GGUFFormat {
   ///
   /// - Throws: `TokenizerError` if GGUF has no way to say what the tokenizer does.
   func metadata(_ model: LanguageModel) throws -> GGUFMetadata {
-    let source = try sourceMetadata(model)
-    var metadata = GGUFMetadata()
-    metadata["general.architecture"] = .string(model.configuration.architecture.ggufName)
-    metadata["general.type"] = .string("model")
-    metadata["general.name"] = .string(model.companions.name)
-    for key in source?.keys ?? [] where key.hasPrefix("general.") && metadata[key] == nil {
-      metadata[key] = source?[key]
-    }
-    metadata["general.alignment"] = nil
-    describeQuantization(model, in: &metadata)
-    if source == nil { describeOrigin(model, in: &metadata) }
-    model.configuration.describe(in: &metadata)
-    if let source {
-      for key in source.keys where key.hasPrefix("tokenizer.") { metadata[key] = source[key] }
-    } else {
-      try describeTokenizer(model, in: &metadata)
-    }
-    return metadata
-  }
-
-  /// The metadata of the GGUF file that a model comes from, if its vocabulary is still the
-  /// model's.
-  private func sourceMetadata(_ model: LanguageModel) throws -> GGUFMetadata? {
-    let origin = model.companions.origin
-    guard origin.pathExtension.lowercased() == "gguf" else { return nil }
-    let metadata = try GGUFFile(path: origin.path).metadata
-    let tokens = metadata["tokenizer.ggml.tokens"]?.array
-    return tokens?.count == model.configuration.vocabularySize ? metadata : nil
+    try model.ggufMetadata { describeQuantization(model, in: &$0) }
   }
 
   private func describeQuantization(_ model: LanguageModel, in metadata: inout GGUFMetadata) {
@@ -78,59 +49,5 @@ extension GGUFFormat {
     if importance.chunkCount > 0 {
       metadata["quantize.imatrix.chunks_count"] = .uint32(UInt32(clamping: importance.chunkCount))
     }
-  }
-
-  /// The model that this one was made of, if it lies in the hub's cache, whose folders
-  /// `models--organization--name` say where it comes from.
-  private func describeOrigin(_ model: LanguageModel, in metadata: inout GGUFMetadata) {
-    let folder = model.companions.origin.pathComponents.last { $0.hasPrefix("models--") }
-    guard let parts = folder?.dropFirst("models--".count).split(separator: "--", maxSplits: 1),
-      parts.count == 2
-    else { return }
-    metadata["general.base_model.count"] = .uint32(1)
-    metadata["general.base_model.0.name"] = .string(String(parts[1]))
-    metadata["general.base_model.0.organization"] = .string(String(parts[0]))
-    metadata["general.base_model.0.repo_url"] = .string(
-      "https://huggingface.co/\(parts[0])/\(parts[1])"
-    )
-  }
-
-  private func describeTokenizer(_ model: LanguageModel, in metadata: inout GGUFMetadata) throws {
-    let tokenizer = try model.tokenizer()
-    let vocabulary = try tokenizer.ggufVocabulary(paddedTo: model.configuration.vocabularySize)
-    func set(_ name: String, _ value: GGUFValue?) {
-      if let value { metadata["tokenizer.ggml.\(name)"] = value }
-    }
-    func token(_ id: Int32?) -> GGUFValue? { id.map { .uint32(UInt32(bitPattern: $0)) } }
-    set("model", .string(vocabulary.model))
-    set("pre", vocabulary.pre.map { .string($0) })
-    set("tokens", .array(GGUFArray(vocabulary.tokens)))
-    if !vocabulary.scores.isEmpty { set("scores", .array(GGUFArray(vocabulary.scores))) }
-    if !vocabulary.tokenTypes.isEmpty {
-      set("token_type", .array(GGUFArray(vocabulary.tokenTypes)))
-    }
-    if vocabulary.model == "gpt2" { set("merges", .array(GGUFArray(vocabulary.merges))) }
-    set("bos_token_id", token(vocabulary.beginningOfText ?? model.configuration.beginningOfText))
-    set("eos_token_id", token(vocabulary.endOfText ?? model.configuration.endOfText.first))
-    set("unknown_token_id", token(vocabulary.unknown))
-    set("padding_token_id", token(try vocabulary.padding ?? model.paddingToken(tokenizer)))
-    set("add_bos_token", vocabulary.addsBeginningOfText.map { .bool($0) })
-    set("add_eos_token", vocabulary.addsEndOfText.map { .bool($0) })
-    set("add_space_prefix", vocabulary.addsSpacePrefix.map { .bool($0) })
-    if let template = try model.companions.chatTemplate() {
-      metadata["tokenizer.chat_template"] = .string(template)
-    }
-  }
-}
-
-extension LanguageModel {
-  /// The id of `pad_token` in tokenizer_config.json.
-  fileprivate func paddingToken(_ tokenizer: Tokenizer) throws -> Int32? {
-    guard let file = companions.files.first(where: { $0.name == "tokenizer_config.json" }) else {
-      return nil
-    }
-    let settings = try JSONDecoder().decode(JSONValue.self, from: file.read())
-    let token = settings["pad_token"]?.string ?? settings["pad_token"]?["content"]?.string
-    return token.flatMap { tokenizer.id(of: $0) }
   }
 }

@@ -63,22 +63,6 @@ public enum GGUFTensorType: String, RecipeChoice {
 }
 
 extension TensorEncoding {
-  /// The smallest encoding of a GGUF file that holds a matrix exactly.
-  static func lossless(_ format: WeightFormat, columns: Int) -> TensorEncoding {
-    switch format {
-    case .elements(let dtype):
-      return [.float32, .float16, .bfloat16].contains(dtype)
-        ? .elements(dtype) : .elements(.float32)
-    case .blocks(let format): return .blocks(format)
-    case .groups(let groups):
-      let candidates: [BlockFormat] = [.q4_0, .q4_1, .q5_0, .q5_1, .q8_0]
-      let fitting = candidates.first {
-        $0.objection(to: groups) == nil && columns % $0.blockLength == 0
-      }
-      return fitting.map { .blocks($0) } ?? .elements(.float32)
-    }
-  }
-
   /// `general.file_type` of a file whose matrices are mostly of this encoding, by the numbers of
   /// llama.cpp's `llama_ftype`.
   var fileType: UInt32 {

@@ -27,6 +27,13 @@ public final class Linear {
   /// making them should cost a pass over memory, and must give the same numbers until the
   /// parameters are changed. Whoever sets it takes it away again and sets the weight that results.
   package var composed: (() -> Tensor)?
+  /// A weight that is used in place of the weight for a while, to see what it would do.
+  ///
+  /// Products, head and rows use it; ``weight`` and ``format`` stay what they are.
+  package var trial: (any LinearWeight)?
+  /// Called with each product's result, `[..., outputs]`, returns what is used in its place: the
+  /// same numbers, recorded so that their gradient is seen in the backward pass.
+  package var outputProbe: ((Tensor) -> Tensor)?
   /// What is added to the product while it is trained in place of the weight.
   package var adapter: LowRankAdapter?
   /// How the inputs are quantized, in products here and where the model is deployed; nil if they
@@ -142,18 +149,20 @@ public final class Linear {
         precision: precision,
         inputAgain: input.again
       )
-    } else if let activation, weight.matrix.hasIntegerCodes {
+    } else if let activation, usedMatrix.hasIntegerCodes {
       y = x.value.multipliedInIntegers(
-        by: weight.matrix,
+        by: usedMatrix,
         bias: bias,
         scale: activation.scale
       )
     } else {
-      y = rounded(x).value.multiplied(by: weight.matrix, bias: bias)
+      y = rounded(x).value.multiplied(by: usedMatrix, bias: bias)
     }
     if let adapter { y = y + adapter(x, precision: precision) }
-    return y
+    return outputProbe?(y) ?? y
   }
+
+  private var usedMatrix: StoredMatrix { (trial ?? weight).matrix }
 
   /// The input as numbers that bytes stand for, if the layer's inputs are quantized.
   private func rounded(_ x: LayerInput) -> LayerInput {
@@ -165,13 +174,13 @@ public final class Linear {
   /// The weight as the matrix that makes logits.
   package var headMatrix: HeadMatrix {
     if let composed { return .tensor(composed()) }
-    return parameter.map { .tensor($0.value) } ?? .stored(weight.matrix)
+    return parameter.map { .tensor($0.value) } ?? .stored(usedMatrix)
   }
 
   /// Returns the rows of the weight with some ids: the embedding of tokens, `[ids, inputs]`.
   func rows(_ ids: [Int32]) -> Tensor {
     if let composed { return composed().gathered(rows: ids) }
-    return parameter?.value.gathered(rows: ids) ?? weight.matrix.gathered(rows: ids)
+    return parameter?.value.gathered(rows: ids) ?? usedMatrix.gathered(rows: ids)
   }
 }
 

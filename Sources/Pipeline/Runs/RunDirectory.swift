@@ -9,6 +9,7 @@ public import Foundation
 ///       00-baseline/       measurement.json  reference/
 ///       01-prune.wanda/    checkpoint/  done.json  measurement.json
 ///       02-export.gguf/    done.json  measurement.json
+///       cache/             what stages found out that serves other options too
 ///       smollm2-q4_0.gguf
 ///
 /// A stage works in `NN-kind.partial`, which gets its final name when the stage is complete.
@@ -21,6 +22,8 @@ public struct RunDirectory: Sendable {
 
   var lockFile: URL { url.appending(path: "run.lock") }
   var logFile: URL { url.appending(path: "log.txt") }
+  /// What stages keep for other options; made on demand.
+  var cache: URL { url.appending(path: "cache") }
   /// The folder of a new model.
   var model: URL { url.appending(path: ModelCreation.title) }
   /// Where a new model is made until it is complete.

@@ -16,6 +16,12 @@ public final class StageContext {
   ///
   /// It is empty at first, and removed when the stage is complete.
   public let stateFolder: URL
+  /// A folder for what takes long to find out and serves other options too, such as the measured
+  /// sensitivities of a model's matrices.
+  ///
+  /// All stages of a run directory share it and it is never emptied, so that file names say what
+  /// the content depends on. It does not exist before a stage creates it.
+  public let cacheFolder: URL
   /// Where a stage that exports writes its file or folder.
   ///
   /// The runner moves it to its final name.
@@ -34,6 +40,7 @@ public final class StageContext {
   ///   - baselineURL: The recipe's model; the stage's input if nil.
   ///   - seed: The stage's seed.
   ///   - folder: An existing folder for the stage's files.
+  ///   - cacheFolder: What stages of the run directory keep; inside `folder` if nil.
   ///   - exportURL: Where an export goes.
   ///   - paths: Where paths of the recipe start.
   ///   - listener: Who is told about progress.
@@ -44,6 +51,7 @@ public final class StageContext {
     baselineURL: URL? = nil,
     seed: UInt64,
     folder: URL,
+    cacheFolder: URL? = nil,
     exportURL: URL,
     paths: RecipePaths,
     listener: any RunListener = SilentListener(),
@@ -55,6 +63,7 @@ public final class StageContext {
     self.seed = seed
     self.folder = folder
     stateFolder = folder.appending(path: "state")
+    self.cacheFolder = cacheFolder ?? folder.appending(path: "cache")
     self.exportURL = exportURL
     self.paths = paths
     self.listener = listener
@@ -78,6 +87,9 @@ public final class StageContext {
     warnings.append(message)
     listener.receive(.warning(message))
   }
+
+  /// Writes a line into the run's log.
+  public func note(_ message: String) { listener.receive(.note(message)) }
 
   /// Makes another model the stage's result, such as one with fewer blocks or narrower layers.
   ///

@@ -104,20 +104,16 @@ public struct GPTQStage: Stage {
       memoryByteCount: options.calibration.memory.byteCount,
       scratch: context.folder
     )
+    let rounding = CalibratedRounding(order: options.order, damping: options.damping)
     var tally = CalibratedTally()
     for index in model.blocks.indices {
       try walk.walkBlock(collecting: .gram) { group in
-        let linears = group.linears.filter { options.selection.selects($0.name) }
-        guard !linears.isEmpty, let gram = group.statistics.gram else { return }
-        // Layers that share inputs share the factor too, if their spans are as long.
-        var factors: [Int: GramFactor] = [:]
-        for linear in linears {
-          let shape: Shape = [linear.rows, linear.columns]
-          guard let target = target(linear.name, shape, model.configuration) else { continue }
-          let span = target.span(columns: linear.columns)
-          let factor = factors[span] ?? factor(gram, span: span)
-          factors[span] = factor
-          try quantize(linear, target, factor, gram, &tally)
+        try rounding.round(
+          group.linears.filter { options.selection.selects($0.name) },
+          group.statistics,
+          &tally
+        ) { linear in
+          target(linear.name, [linear.rows, linear.columns], model.configuration)
         }
       }
       try context.finishBlock(index, of: model.blocks.count)
@@ -133,50 +129,5 @@ public struct GPTQStage: Stage {
   ) -> QuantizationTarget? {
     guard let type = options.type else { return .groups(options.grid) }
     return type.format(for: name, columns: shape.columns, in: configuration).map { .blocks($0) }
-  }
-
-  private func factor(_ gram: Tensor, span: Int) -> GramFactor {
-    GramFactor(
-      gram,
-      damping: options.damping,
-      ordering: options.order == .importance ? .importance : .stored,
-      span: span
-    )
-  }
-
-  /// Quantizes a layer, falling back to rounding to the nearest where that is no worse.
-  private func quantize(
-    _ linear: Linear,
-    _ target: QuantizationTarget,
-    _ factor: GramFactor,
-    _ gram: Tensor,
-    _ tally: inout CalibratedTally
-  ) throws {
-    let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
-    let matrix = linear.weight.matrix
-    let original = matrix.widened()
-    let nearest = try target.nearest(
-      matrix,
-      importance: gram.diagonal.converted(to: .float32),
-      layer: linear.name
-    )
-    let before = OutputError(original, nearest.dense, gram: gram)
-    var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
-    let found = try gptq(matrix, target: target, gram: factor, layer: linear.name)
-    if let found {
-      entry.after = OutputError(original, found.dense, gram: gram)
-      entry.damping = factor.damping
-      if factor.damping > options.damping { entry.note = "damping \(factor.damping)" }
-    } else {
-      entry.note = "rounded to the nearest: the Gram matrix cannot be factored"
-    }
-    if let found, entry.after.squaredError <= before.squaredError {
-      linear.weight = found
-    } else {
-      if found != nil { entry.note = "rounded to the nearest: no worse than GPTQ" }
-      entry.after = before
-      linear.weight = nearest
-    }
-    tally.add(entry, linear.weight)
   }
 }

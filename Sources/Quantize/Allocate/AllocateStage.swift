@@ -1,0 +1,248 @@
+internal import Calibrate
+internal import Foundation
+public import Models
+public import Pipeline
+internal import Tensor
+
+/// `quantize.allocate`: chooses a GGUF format for each matrix so that the file meets a budget and
+/// the next-token distributions move least, and quantizes to it.
+///
+///     - quantize.allocate: { size: 80MiB }
+///     - export.gguf: { path: model.gguf, type: lossless }
+///
+/// How much each matrix matters is measured once and kept in the run directory: another budget is
+/// solved in seconds. `front.json` in the stage's folder says what other budgets would give.
+///
+/// Query, key and value of a block get one format, and gate and up. Embedding and head are rounded
+/// to the nearest.
+public struct AllocateStage: Stage {
+  /// `quantize.allocate`.
+  public static let kind = "quantize.allocate"
+  /// What the stage does.
+  public static let summary =
+    "Chooses a GGUF format for each matrix so that the file meets a budget and outputs change "
+    + "least, and quantizes to it."
+  /// The model that later stages read is quantized.
+  public static let effect = StageEffect.changesModel
+  /// A line of a recipe.
+  public static let example = "quantize.allocate: { size: 80MiB }"
+
+  let options: AllocateOptions
+
+  /// Creates the stage.
+  public init(_ options: AllocateOptions) { self.options = options }
+
+  /// Finds patterns without a match and matrices that no format fits, and promises the largest
+  /// format, as which one it will be is found out when the stage runs.
+  public func check(_ promise: inout ModelPromise) -> [StageProblem] {
+    let problems = options.selection.check(promise) + options.calibration.check(promise)
+    guard problems.isEmpty else { return problems }
+    let parts = options.selection.select(from: promise)
+    if let misfit = parts.first(where: { options.candidates(columns: $0.shape.columns).isEmpty }) {
+      return [
+        StageProblem(
+          "rows of \(misfit.shape.columns) of `\(misfit.name)` fill no blocks of any of these",
+          option: "formats"
+        )
+      ]
+    }
+    promise.update(Set(parts.map(\.name))) { part in
+      if let format = options.candidates(columns: part.shape.columns).last {
+        part.format = .blocks(format)
+      }
+      part.sparsity = 0
+      part.zeroPattern = nil
+    }
+    return []
+  }
+
+  /// Finds a budget that no choice of formats meets, or that all do.
+  public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
+    // What the vocabulary cannot express, `export.gguf` says.
+    guard let file = try? AllocatedFile(promise, setting.baseline, options),
+      let budget = options.budget(parameterCount: file.parameterCount),
+      let objection = file.objection(to: budget)
+    else { return [] }
+    return [StageProblem(objection, option: budget.option)]
+  }
+
+  /// Says what is selected, and estimates memory from sizes and the time from operations.
+  public func plan(_ promise: ModelPromise) -> StagePlan {
+    let parts = options.selection.select(from: promise)
+    let tokens = Double(options.calibration.tokenCount)
+    let sample = Double(min(8, options.calibration.sequences) * options.calibration.length)
+    let weights = Double(promise.linears.reduce(0) { $0 + $1.shape.count })
+    let formats = Double(options.formats.count)
+    // Two walks, the gradients, and the measured choices with their logits.
+    var operations = weights * (4 * tokens + 4 * sample)
+    operations += Double(promise.parameterCount) * sample * (6 + formats)
+    for part in parts {
+      let (columns, count) = (Double(part.shape.columns), Double(part.shape.count))
+      operations += tokens * columns * columns + (formats * 2 + 10) * count * columns
+    }
+    let configuration = promise.configuration
+    // What one sequence's backward pass keeps.
+    let width =
+      4 * configuration.hiddenSize + 3 * configuration.feedForwardSize
+      + 2 * (configuration.queryHeads + 2 * configuration.keyHeads) * configuration.headSize
+    let kept = configuration.layerCount * options.calibration.length * width * 4
+    let calibration = options.calibration.peakByteCount(promise, collectsGram: true)
+    // A complete choice is measured with all its matrices in memory.
+    let trials = parts.reduce(0) { sum, part in
+      let (rows, columns) = (part.shape.rows, part.shape.columns)
+      let largest = options.candidates(columns: columns).last
+      return sum
+        + (largest.map { WeightFormat.blocks($0).byteCount(rows: rows, columns: columns) } ?? 0)
+    }
+    return StagePlan(
+      matches: options.selection.matches(in: promise),
+      peakByteCount: promise.peakByteCount(making: max(kept, calibration, trials)),
+      seconds: operations / 6e10,
+      notes: ["which format each matrix gets is found out when the stage runs"]
+    )
+  }
+
+  /// Measures sensitivities unless that is done, chooses formats, and quantizes to them.
+  public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    let set = try options.calibration.load(model, context)
+    let file = try AllocatedFile(ModelPromise(model.outline), model, options)
+    let sensitivities = try sensitivities(model, set, context)
+    let allocation = file.allocation(sensitivities)
+    let choice = try choice(file, allocation)
+    let front = AllocationFront(file, allocation, sensitivities)
+    try front.write(to: context.folder.appending(path: "front.json"))
+    for line in front.lines { context.note(line) }
+    var tally = AllocationTally(sensitivities)
+    try quantize(model, set, choice.formats, context, &tally)
+    return tally.report(predictedByteCount: choice.byteCount)
+  }
+
+  /// What an earlier run found out of the same model with the same text and formats, or what is
+  /// measured now.
+  private func sensitivities(
+    _ model: LanguageModel,
+    _ set: CalibrationSet,
+    _ context: StageContext
+  ) throws -> Sensitivities {
+    let key = Digest.of(
+      [
+        "sensitivities", ToolVersion.current, try Digest.of(model: context.modelFolder),
+        set.digest,
+      ] + Set(options.formats.map(\.rawValue)).sorted()
+        + model.matrices.map(\.name).filter(options.selection.selects)
+    )
+    let cache = context.cacheFolder.appending(path: "sensitivities-\(key.prefix(16)).json")
+    do {
+      if let known = try Sensitivities.cached(cache) {
+        context.note("the matrices' sensitivities are known from an earlier run")
+        return known
+      }
+    } catch {
+      context.note("\(cache.path) cannot be read and is measured again: \(error)")
+    }
+    let found = try SensitivityMeasurement(
+      model: model,
+      set: set,
+      options: options,
+      context: context
+    ).run()
+    try found.write(to: cache)
+    return found
+  }
+
+  /// The format of each selected matrix, and the size of the file.
+  private func choice(
+    _ file: AllocatedFile,
+    _ allocation: Allocation
+  ) throws -> (formats: [String: BlockFormat], byteCount: Int) {
+    let picked: [Int]
+    if let budget = options.budget(parameterCount: file.parameterCount) {
+      guard let found = allocation.choices(within: budget.byteCount - file.fixedByteCount) else {
+        throw QuantizeError(
+          .outOfReach,
+          file.objection(to: budget) ?? "no formats meet the budget",
+          layer: budget.option,
+          remedy: "raise the budget, or offer smaller formats"
+        )
+      }
+      picked = found
+    } else {
+      let limit = options.klAtMost ?? 0
+      guard let found = allocation.choices(costing: limit) else {
+        throw QuantizeError(
+          .outOfReach,
+          "even the largest formats are predicted to exceed \(limit)",
+          layer: "kl_at_most",
+          remedy: "allow more, or offer larger formats"
+        )
+      }
+      picked = found
+    }
+    var formats: [String: BlockFormat] = [:]
+    for (group, index) in zip(file.groups, picked) {
+      for name in group.names { formats[name] = group.formats[index] }
+    }
+    return (formats, file.byteCount(picked))
+  }
+
+  private func quantize(
+    _ model: LanguageModel,
+    _ set: CalibrationSet,
+    _ formats: [String: BlockFormat],
+    _ context: StageContext,
+    _ tally: inout AllocationTally
+  ) throws {
+    let walk = try BlockWalk(
+      model,
+      set,
+      memoryByteCount: options.calibration.memory.byteCount,
+      scratch: context.folder
+    )
+    let rounding = CalibratedRounding(
+      correctsErrors: options.method == .gptq,
+      order: options.order,
+      damping: options.damping
+    )
+    for index in model.blocks.indices {
+      try walk.walkBlock(collecting: .gram) { group in
+        try rounding.round(group.linears, group.statistics, &tally.calibrated) { linear in
+          formats[linear.name].map { .blocks($0) }
+        }
+      }
+      for linear in model.blocks[index].linears { tally.add(linear, formats[linear.name]) }
+      try context.finishBlock(index, of: model.blocks.count)
+    }
+    for linear in [model.embedding, model.untiedHead].compactMap(\.self) {
+      guard let format = formats[linear.name] else { continue }
+      let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
+      linear.weight = try QuantizationTarget.blocks(format).nearest(
+        linear.weight.matrix,
+        importance: nil,
+        layer: linear.name
+      )
+      tally.add(linear, format, byteCountBefore: byteCount)
+    }
+  }
+}
+
+extension AllocatedFile {
+  /// The size of the file with a choice for each group.
+  func byteCount(_ picked: [Int]) -> Int {
+    zip(groups, picked).reduce(fixedByteCount) { $0 + $1.0.byteCounts[$1.1] }
+  }
+
+  /// Why a budget is none for this file; nil if it is one.
+  func objection(to budget: (byteCount: Int, option: String)) -> String? {
+    let (smallest, largest) = (smallest, largest)
+    guard !(smallest...largest).contains(budget.byteCount) else { return nil }
+    func text(_ byteCount: Int) -> String {
+      let bits = Double(8 * byteCount) / Double(max(1, parameterCount))
+      return "\(byteCount) bytes (\(Wording.number(bits, digits: 4)) bits a weight)"
+    }
+    let range = "files from \(text(smallest)) to \(text(largest)) can be made of these formats"
+    return budget.byteCount < smallest
+      ? "\(text(budget.byteCount)) are too few; \(range)"
+      : "\(text(budget.byteCount)) are more than the largest formats need, so that there is "
+        + "nothing to choose; \(range)"
+  }
+}

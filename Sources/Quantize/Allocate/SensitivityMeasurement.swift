@@ -1,0 +1,241 @@
+internal import Calibrate
+internal import Foundation
+internal import Models
+internal import Pipeline
+internal import Tensor
+
+/// Finds out how far a model's next-token distributions move with each matrix in each format.
+///
+/// To second order, the divergence that small changes `δ` of a layer's outputs cause is
+/// `½ · δᵀ F δ` with the Fisher information `F`. Its diagonal is taken, from the gradient `g` of the
+/// text's log-likelihood by the outputs, and errors of tokens and channels for independent:
+///
+///     KL per token = ½ · Σ_c mean(g_c²) · mean(δ_c²)        mean(δ_c²) = (ΔW · G · ΔWᵀ)_cc / tokens
+///
+/// with `G` the Gram matrix of the inputs. What all layers together are predicted to do is compared
+/// with what they do in a few complete choices, and predictions are scaled accordingly. Embedding
+/// and head, in which every token is another row, are measured outright.
+///
+/// Source: the diagonal of the Fisher information for the outputs of layers as in Kim et al.,
+/// *SqueezeLLM*, 2023, arXiv:2306.07629, section 4.1, there for weights, and Martens and Grosse,
+/// *Optimizing Neural Networks with Kronecker-factored Approximate Curvature*, 2015,
+/// arXiv:1503.05671, whose two factors are the inputs' Gram matrix and that of the gradients.
+/// Deviations: tokens of the text in place of those drawn from the model (the empirical Fisher
+/// information); only the diagonal of the gradients' factor; scaled by measurements.
+struct SensitivityMeasurement {
+  let model: LanguageModel
+  let set: CalibrationSet
+  let options: AllocateOptions
+  let context: StageContext
+
+  /// The sequences on which gradients are computed.
+  private static let gradientSequences = 8
+  /// The sequences on which divergences are measured.
+  private static let measuredSequences = 4
+
+  private var linears: [Linear] { model.linears.filter { options.selection.selects($0.name) } }
+
+  /// Measures.
+  ///
+  /// - Throws: ``QuantizeError`` or `CalibrateError` if numbers are not finite.
+  /// - Complexity: A forward and backward pass over eight sequences; one forward pass over all
+  ///   with every matrix rounded to every candidate; one over four sequences for each candidate of
+  ///   embedding and head and for three complete choices.
+  func run() throws -> Sensitivities {
+    let squares = try gradientSquares()
+    var result = Sensitivities()
+    var importance: [String: Tensor] = [:]
+    let walk = try BlockWalk(
+      model,
+      set,
+      memoryByteCount: options.calibration.memory.byteCount,
+      scratch: context.folder
+    )
+    for index in model.blocks.indices {
+      try walk.walkBlock(collecting: .gram) { inputs in
+        guard let gram = inputs.statistics.gram else { return }
+        let diagonal = gram.diagonal.converted(to: .float32)
+        let mean = gram.scaled(by: 1 / Double(inputs.statistics.rowCount)).converted(to: .float32)
+        for linear in inputs.linears where options.selection.selects(linear.name) {
+          guard let squares = squares[linear.name] else { continue }
+          importance[linear.name] = diagonal
+          result.matrices.append(try derived(linear, mean, diagonal, squares))
+        }
+      }
+      for linear in model.blocks[index].linears { linear.release() }
+      context.progress(index + 1, of: model.blocks.count, unit: "blocks", "errors of candidates")
+    }
+    let reference = Reference(
+      model,
+      Array(set.sequences.prefix(Self.measuredSequences))
+    )
+    try measureAnchors(&result, importance, reference)
+    for linear in [model.embedding, model.untiedHead].compactMap(\.self)
+    where options.selection.selects(linear.name) {
+      result.matrices.append(try measured(linear, reference))
+    }
+    return result
+  }
+
+  // MARK: - Gradients
+
+  /// For each selected layer of a block, the mean square over tokens of the gradient of the sum of
+  /// log-likelihoods by each output, `[outputs]`, `float64`.
+  private func gradientSquares() throws -> [String: Tensor] {
+    let sums = SquareSums()
+    let norm = model.blocks[0].attentionNorm
+    // One parameter at the bottom has everything above it recorded; no weight needs a gradient.
+    let parameter = norm.makeTrainable()
+    for linear in linears {
+      linear.outputProbe = { [name = linear.name] y in
+        y.detached.recorded("output probe", [y]) { gradient, _ in
+          sums.add(gradient, name)
+          return [gradient]
+        }
+      }
+    }
+    defer {
+      for linear in linears { linear.outputProbe = nil }
+      norm.freeze(as: nil)
+    }
+    let sample = set.sequences.prefix(Self.gradientSequences)
+    for (index, sequence) in sample.enumerated() {
+      var gradients = Gradients()
+      let loss = differentiate(
+        [parameter],
+        addingTo: &gradients,
+        weight: Double(sequence.count - 1)
+      ) {
+        model.trainingLoss(sequence, targets: sequence.dropFirst() + [-1], rows: 1)
+      }
+      guard loss.sum().isFinite else { throw QuantizeError.notFinite(.weight, "model") }
+      context.progress(index + 1, of: sample.count, unit: "sequences", "gradients of outputs")
+    }
+    return sums.values.mapValues { $0.scaled(by: 1 / Double(sample.count * set.length)) }
+  }
+
+  /// Sums of squares of gradients by layer.
+  private final class SquareSums {
+    private(set) var values: [String: Tensor] = [:]
+
+    func add(_ gradient: Tensor, _ name: String) {
+      let squares = gradient.columnSums(squared: true)
+      values[name] = values[name].map { $0 + squares } ?? squares
+    }
+  }
+
+  // MARK: - Derived
+
+  private func derived(
+    _ linear: Linear,
+    _ gram: Tensor,
+    _ importance: Tensor,
+    _ squares: Tensor
+  ) throws -> Sensitivities.Matrix {
+    let matrix = linear.weight.matrix
+    let original = matrix.widened()
+    var divergences: [String: Double] = [:]
+    for format in options.candidates(columns: linear.columns) {
+      let rounded = try QuantizationTarget.blocks(format).nearest(
+        matrix,
+        importance: importance,
+        layer: linear.name
+      )
+      let difference = original - rounded.dense
+      let errors = (matrixProduct(difference, gram) * difference).rowSums()  // [outputs]
+      let divergence = errors.converted(to: .float64).dot(squares) / 2
+      guard divergence.isFinite else { throw QuantizeError.notFinite(.weight, linear.name) }
+      divergences[format.name] = max(0, divergence)
+    }
+    return Sensitivities.Matrix(name: linear.name, isMeasured: false, divergences: divergences)
+  }
+
+  // MARK: - Measured
+
+  /// What the model says of some sequences before anything is changed.
+  private struct Reference {
+    private let model: LanguageModel
+    private let sequences: [[Int32]]
+    private let hidden: [Tensor]
+    private let head: HeadMatrix
+
+    init(_ model: LanguageModel, _ sequences: [[Int32]]) {
+      self.model = model
+      self.sequences = sequences
+      hidden = sequences.map { model.hidden([$0]) }
+      head = model.head.headMatrix
+    }
+
+    /// The mean divergence per token of the model as it is now, in nats.
+    ///
+    /// - Throws: ``QuantizeError`` if it is not finite.
+    func divergence() throws(QuantizeError) -> Double {
+      var (sum, count) = (0.0, 0.0)
+      for (sequence, hidden) in zip(sequences, hidden) {
+        let loss = model.hidden([sequence]).headDivergence(
+          head: model.head.headMatrix,
+          reference: .head(hidden: hidden, matrix: head),
+          divergence: .forwardKL
+        )
+        sum += loss.divergenceSum
+        count += loss.weightSum
+      }
+      guard sum.isFinite else { throw .notFinite(.weight, "model") }
+      return max(0, sum / max(1, count))
+    }
+  }
+
+  /// Measures a matrix that is not of a block in each of its formats.
+  private func measured(_ linear: Linear, _ reference: Reference) throws -> Sensitivities.Matrix {
+    defer { linear.trial = nil }
+    var divergences: [String: Double] = [:]
+    let candidates = options.candidates(columns: linear.columns)
+    for (index, format) in candidates.enumerated() {
+      linear.trial = try QuantizationTarget.blocks(format).nearest(
+        linear.weight.matrix,
+        importance: nil,
+        layer: linear.name
+      )
+      divergences[format.name] = try reference.divergence()
+      context.progress(index + 1, of: candidates.count, unit: "formats", linear.name)
+    }
+    return Sensitivities.Matrix(name: linear.name, isMeasured: true, divergences: divergences)
+  }
+
+  /// Measures the smallest choice, the largest, and one of about 4.5 bits.
+  private func measureAnchors(
+    _ result: inout Sensitivities,
+    _ importance: [String: Tensor],
+    _ reference: Reference
+  ) throws {
+    defer { for linear in linears { linear.trial = nil } }
+    let wanted = [0, 4.5, 32]
+    for (index, bits) in wanted.enumerated() {
+      var (size, count, derived) = (0.0, 0.0, 0.0)
+      for linear in linears {
+        let nearest = options.candidates(columns: linear.columns).min {
+          abs($0.bitsPerWeight - bits) < abs($1.bitsPerWeight - bits)
+        }
+        guard let format = nearest else { continue }
+        linear.trial = try QuantizationTarget.blocks(format).nearest(
+          linear.weight.matrix,
+          importance: importance[linear.name],
+          layer: linear.name
+        )
+        let weights = Double(linear.rows * linear.columns)
+        size += weights * format.bitsPerWeight
+        count += weights
+        derived += result.unscaledDivergence(of: linear.name, format)
+      }
+      context.progress(index + 1, of: wanted.count, unit: "choices", "measuring")
+      guard count > 0, result.anchors.last?.bits != size / count else { continue }
+      result.anchors.append(
+        Sensitivities.Anchor(
+          bits: size / count,
+          derived: derived,
+          measured: try reference.divergence()
+        )
+      )
+    }
+  }
+}
