@@ -83,17 +83,17 @@ struct AllocatedFile {
       try GGUFWriter.byteCount(metadata: metadata, tensors: declarations) - chosen
   }
 
-  /// What the file of the result, a folder, says about itself, as long as it can get.
+  /// What the file of the result says about itself, which is read from a folder `checkpoint` then.
   private static func metadata(_ model: LanguageModel) throws -> GGUFMetadata {
     var metadata = try model.ggufMetadata(carriesSource: false) { metadata in
       metadata["general.file_type"] = .uint32(0)
       metadata["general.quantization_version"] = .uint32(2)
       metadata["general.quantized_by"] = .string("slm-compress")
     }
-    let folder = "checkpoint"
-    if model.companions.name.utf8.count < folder.utf8.count {
-      metadata["general.name"] = .string(folder)
-    }
+    // Formats may be chosen for a model in the hub's cache; the folder does not lie there.
+    for key in metadata.keys where key.hasPrefix("general.base_model.") { metadata[key] = nil }
+    let name = model.companions.configuration["_name_or_path"]?.string?.split(separator: "/").last
+    metadata["general.name"] = .string(name.map(String.init) ?? "checkpoint")
     return metadata
   }
 
