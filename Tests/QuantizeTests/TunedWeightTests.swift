@@ -171,7 +171,7 @@ struct TuningGoldenTests {
     let weights = try model.linears.map { linear in
       let isOffset = linear.name.contains("layers.1")
       linear.weight = GroupQuantizedWeight(
-        codes: golden["\(linear.name).codes"].packedCodes(bits: 4),
+        codes: golden["\(linear.name).codes"].codeStream(bits: 4),
         scales: golden["\(linear.name).scales"],
         offsets: isOffset ? golden["\(linear.name).offsets"] : nil,
         format: GroupFormat(

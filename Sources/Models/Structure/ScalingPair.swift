@@ -1,4 +1,4 @@
-internal import Tensor
+package import Tensor
 
 /// A place where a scale per channel can move from what makes the channels into the layers that
 /// read them, without changing what the model computes.

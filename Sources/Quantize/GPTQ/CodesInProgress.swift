@@ -137,7 +137,7 @@ struct CodesInProgress: Sendable {
     case .groups(let grid):
       guard let scales else { fail("gptq: no scales") }
       return GroupQuantizedWeight(
-        codes: packedCodes(grid.format),
+        codes: codes.codeStream(bits: grid.format.bits),
         scales: scales,
         zeroPoints: zeroPoints,
         offsets: offsets,
@@ -145,20 +145,6 @@ struct CodesInProgress: Sendable {
         columns: columns
       )
     }
-  }
-
-  private func packedCodes(_ format: GroupFormat) -> Tensor {
-    let (rows, columns) = (codes.shape[0], codes.shape[1])
-    let packed = Tensor(zeros: [rows, format.codeByteCount(columns: columns)], dtype: .uint8)
-    for row in 0..<rows {
-      slm_codes_pack(
-        RowPointer(codes).start(row).assumingMemoryBound(to: UInt8.self),
-        Int64(columns),
-        Int32(format.bits),
-        RowPointer(packed).start(row).assumingMemoryBound(to: UInt8.self)
-      )
-    }
-    return packed
   }
 }
 

@@ -1,4 +1,3 @@
-internal import CKernels
 internal import Models
 internal import Tensor
 
@@ -101,7 +100,7 @@ final class TunedWeight {
       moves: rounding.moves.value.detached
     )
     return GroupQuantizedWeight(
-      codes: chosen.packedCodes(bits: groups.groupFormat.bits),
+      codes: chosen.codeStream(bits: groups.groupFormat.bits),
       scales: scales,
       zeroPoints: groups.zeroPoints,
       offsets: offsets,
@@ -156,27 +155,5 @@ extension LevelGrid {
       middle: format.zero == .offset ? 0 : 1 << (format.bits - 1),
       zeros: weight.zeroPoints
     )
-  }
-}
-
-extension Tensor {
-  /// Codes of one byte each, `[M, N]`, as a stream of bits for every row.
-  func packedCodes(bits: Int) -> Tensor {
-    let (rows, columns) = (shape[0], shape[1])
-    let byteCount = (columns * bits + 7) / 8
-    let result = Tensor(zeros: [rows, byteCount], dtype: .uint8)
-    let (source, target) = (Shared(unsafeBase), Shared(result.unsafeBase))
-    parallelRanges(rows, grain: max(1, 65_536 / max(1, columns))) { range in
-      for row in range {
-        slm_codes_pack(
-          (source.pointer + row * columns).assumingMemoryBound(to: UInt8.self),
-          Int64(columns),
-          Int32(bits),
-          (target.pointer + row * byteCount).assumingMemoryBound(to: UInt8.self)
-        )
-      }
-    }
-    withExtendedLifetime(self) {}
-    return result
   }
 }
