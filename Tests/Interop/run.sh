@@ -50,6 +50,11 @@ $python Tests/Interop/quantized_logits.py $command $work/demo/smollm2-135m-int8 
 $python Tests/Interop/llama_perplexity.py $command "$text" \
   $work/f32.gguf $work/demo/smollm2-135m-q8_0.gguf $work/demo/smollm2-135m-q4_0.gguf
 
+step "GPTQ, AWQ and MLX folders: logits of weights decoded by their descriptions"
+$command run Tests/Interop/folders.yaml --output $work/folders --quiet
+$python Tests/Interop/folder_formats.py $command \
+  $work/folders/{gptq-4,gptq-mixed,awq-symmetric,awq-4,mlx-4,mlx-rounded}
+
 step "Perplexity by windows in transformers"
 $python Tests/Interop/perplexity_parity.py $command $model "$text" --tokens 4096
 

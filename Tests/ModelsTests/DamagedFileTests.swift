@@ -81,7 +81,7 @@ struct DamagedFileTests {
       ("num_attention_heads", .integer(-4), "whole number"),
       ("rope_parameters", .object(["rope_type": .string("longrope")]), "longrope"),
       ("rope_parameters", .object(["rope_theta": .integer(0)]), "not above 1"),
-      ("quantization_config", .object(["quant_method": .string("gptq")]), "gptq"),
+      ("quantization_config", .object(["quant_method": .string("quip")]), "quip"),
       ("tie_word_embeddings", .string("yes"), "true or false"),
       ("rms_norm_eps", .number(-1e-5), "0 or a positive number"),
       (

@@ -24,9 +24,8 @@ protocol MatrixCoding {
   /// The size of a quantized matrix in bytes.
   func byteCount(_ part: ModelPromise.Part, _ groups: GroupFormat) -> Int
 
-  /// The tensors of a quantized matrix.
-  ///
-  /// - Parameter meter: Where to note how far numbers are moved; nil if that is not asked for.
+  /// The tensors of a quantized matrix; how far numbers are moved is noted in the meter, if there
+  /// is one.
   func tensors(_ linear: Linear, _ groups: GroupFormat, _ meter: ErrorMeter?) -> [ExportedTensor]
 
   /// The representation in which a reader finds the matrix.

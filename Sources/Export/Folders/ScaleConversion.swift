@@ -56,6 +56,7 @@ struct ScaleConversion {
   ///     size that divides the weight's, and in having offsets.
   ///   - name: What to call the matrix in errors.
   ///   - meter: Where to note how far weights are moved; nil if that is not asked for.
+  /// - Returns: The weight in that format, with the same codes.
   /// - Throws: ``ExportError`` if a scale would be rounded and must not be, or becomes infinite.
   func convert(
     _ weight: GroupQuantizedWeight,

@@ -130,7 +130,7 @@ struct GPTQCoding: MatrixCoding {
     var section: [String: JSONValue] = [
       "quant_method": .string("gptq"), "checkpoint_format": .string(version.rawValue),
       "bits": .integer(usual?.bits ?? 4), "group_size": .integer(usual?.groupSize ?? -1),
-      "sym": .bool(model.groupFormats.allSatisfy { $0.zero == .symmetric }),
+      "sym": .bool(usual?.zero == .symmetric),
       "desc_act": .bool(false), "static_groups": .bool(false), "lm_head": .bool(false),
       "true_sequential": .bool(true), "pack_dtype": .string("int32"),
       "meta": .object(["quantizer": .array([.string("slm-compress:\(ToolVersion.current)")])]),

@@ -206,11 +206,13 @@ extension CompressedTensorsReader {
     _ location: String
   ) throws(ModelError) -> ActivationQuantization.Kind? {
     if value.isNull { return nil }
-    let isDynamic = value["dynamic"]?.bool ?? false
+    // Other than true and false there is `local`, for scales of groups.
+    let dynamic = value["dynamic"] ?? .bool(false)
+    let isDynamic = dynamic == .bool(true)
     let strategy = value["strategy"]?.string ?? (isDynamic ? "token" : "tensor")
     let isInteger = value["type"]?.string ?? "int" == "int"
     let isSymmetric = value["symmetric"]?.bool ?? true
-    if isInteger, isSymmetric, value["num_bits"]?.integer ?? 8 == 8 {
+    if isInteger, isSymmetric, dynamic.bool != nil, value["num_bits"]?.integer ?? 8 == 8 {
       if isDynamic, strategy == "token" { return .dynamicPerToken }
       if !isDynamic, strategy == "tensor" { return .staticPerTensor }
     }

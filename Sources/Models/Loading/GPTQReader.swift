@@ -11,6 +11,7 @@ struct GPTQReader: QuantizedReader {
   private let file: String
   /// Whether zero points are stored less 1.
   private let isFirstVersion: Bool
+  /// Whether some layers are called symmetric.
   private let isSymmetric: Bool
   /// The widths and group sizes that the configuration names.
   private let widths: Set<Int>
@@ -33,7 +34,6 @@ struct GPTQReader: QuantizedReader {
       )
     }
     isFirstVersion = version == "gptq"
-    isSymmetric = section["sym"]?.bool ?? true
     guard let bits = section["bits"]?.integer else {
       throw ModelError(
         .invalid,
@@ -45,6 +45,7 @@ struct GPTQReader: QuantizedReader {
     var sections = [section]
     if case .object(let rules)? = section["dynamic"] { sections += rules.values }
     widths = Set(sections.compactMap { $0["bits"]?.integer } + [bits])
+    isSymmetric = section["sym"] == nil || sections.contains { $0["sym"]?.bool == true }
     groupSizes = Set(sections.compactMap { $0["group_size"]?.integer })
   }
 

@@ -1,8 +1,10 @@
 internal import Checkpoints
 internal import Tensor
 
-/// Reads weights in MLX's mode `affine`: codes in 32-bit words as rows of bits, and a scale and a
-/// bias for each group. The codes are the same bits as ours and stay mapped.
+/// Reads weights in MLX's mode `affine`.
+///
+/// Codes are rows of bits in 32-bit words; each group has a scale and a bias. The codes are the
+/// same bits as ours and stay mapped.
 struct MLXReader: QuantizedReader {
   private struct Settings {
     var bits: Int
