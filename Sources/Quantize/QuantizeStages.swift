@@ -2,5 +2,5 @@ public import Pipeline
 
 /// Every stage of this module.
 public let quantizeStages: [any Stage.Type] = [
-  RoundToNearestStage.self, GPTQStage.self, TuneStage.self,
+  RoundToNearestStage.self, GPTQStage.self, LearnedRoundingStage.self, TuneStage.self,
 ]
