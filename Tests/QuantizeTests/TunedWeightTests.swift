@@ -184,7 +184,7 @@ struct TuningGoldenTests {
       )
       return try #require(TunedWeight(linear))
     }
-    weights.forEach { $0.begin() }
+    for weight in weights { weight.begin() }
     let norms = model.norms.map { $0.makeTrainable() }
     let tokens = golden["tokens"].elements(as: Int32.self)
     let (value, gradients) = differentiate(weights.flatMap(\.parameters) + norms) {

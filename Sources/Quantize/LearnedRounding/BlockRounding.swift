@@ -70,8 +70,8 @@ struct BlockRounding {
 
   /// The squared error of the outputs over all sequences, and their squares.
   private func error() throws -> (squared: Double, norm: Double) {
-    weights.forEach { $0.isRounded = true }
-    defer { weights.forEach { $0.isRounded = false } }
+    for weight in weights { weight.isRounded = true }
+    defer { for weight in weights { weight.isRounded = false } }
     var (squared, norm) = (0.0, 0.0)
     let size = options.batch
     for first in stride(from: 0, to: block.sequenceCount, by: size) {

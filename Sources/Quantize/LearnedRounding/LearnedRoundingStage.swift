@@ -125,12 +125,12 @@ public struct LearnedRoundingStage: Stage {
     }
     let sizes = linears.map { $0.format.byteCount(rows: $0.rows, columns: $0.columns) }
     let weights = zip(linears, starts).map { TunedWeight($0, roundedTo: $1.weight) }
-    weights.forEach { $0.begin() }
+    for weight in weights { weight.begin() }
     let result: BlockRounding.Result
     do {
       result = try BlockRounding(block: block, weights: weights, options: options, seed: seed).run()
     } catch {
-      weights.forEach { $0.cancel() }
+      for weight in weights { weight.cancel() }
       throw error
     }
     for (index, weight) in weights.enumerated() {
