@@ -156,17 +156,15 @@ struct TuneStageTests {
   func killed() async throws {
     let folder = Self.folder(of: getpid())
     defer { try? FileManager.default.removeItem(at: folder) }
-    for _ in 0..<1 {
-      await #expect(processExitsWith: .signal(SIGKILL)) {
-        let (tiny, model) = try TuneStageTests.prepare()
-        _ = try TuneStageTests.run(
-          TuneStageTests.options { $0.saveMinutes = 1e-6 },
-          tiny,
-          model,
-          folder: TuneStageTests.folder(of: getppid()),
-          listener: Killer(step: 7)
-        )
-      }
+    await #expect(processExitsWith: .signal(SIGKILL)) {
+      let (tiny, model) = try TuneStageTests.prepare()
+      _ = try TuneStageTests.run(
+        TuneStageTests.options { $0.saveMinutes = 1e-6 },
+        tiny,
+        model,
+        folder: TuneStageTests.folder(of: getppid()),
+        listener: Killer(step: 7)
+      )
     }
     let state = folder.appending(path: "state/state").path
     #expect(try FileManager.default.contentsOfDirectory(atPath: state).count > 0)

@@ -45,6 +45,10 @@ SLM_LEVELS(float, f32)
 SLM_LEVELS(double, f64)
 #undef SLM_LEVELS
 
+// Moves each value by `rate` against the sign of its gradient, inside of -limit...limit.
+void slm_sign_step(
+    float *values, const float *gradient, int64_t count, float rate, float limit);
+
 // Copies `width` bytes of each of `count` blocks of `size` bytes, from `place` in the block.
 void slm_blocks_read_field(
     const uint8_t *blocks, int64_t count, int64_t size, int64_t place, int64_t width,

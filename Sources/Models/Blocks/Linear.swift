@@ -18,10 +18,9 @@ public final class Linear {
   package private(set) var parameter: Parameter?
   /// The bias while it is trained, `[outputs]`, float32.
   package private(set) var biasParameter: Parameter?
-  /// Makes the weight out of trained parts each time it is used: `[outputs, inputs]`, float32,
-  /// recorded as it depends on their parameters. Nil for the weight itself.
+  /// Makes the weight out of trained parts each time it is used; nil for the weight itself.
   ///
-  /// It stands for the weight, or its parameter, in products, head and rows alike: codes whose
+  /// It returns `[outputs, inputs]`, float32, recorded as it depends on parameters, and stands for the weight, or its parameter, in products, head and rows alike: codes whose
   /// scales are trained, or a parameter times a mask that keeps its zeros. The elements are made
   /// again in the backward pass instead of being kept, so that one layer's exist at a time;
   /// making them should cost a pass over memory, and must give the same numbers until the

@@ -36,7 +36,8 @@ struct ScaledCodes {
     }
   }
 
-  private init(_ weight: GroupQuantizedWeight) {
+  /// Takes integer codes apart.
+  init(_ weight: GroupQuantizedWeight) {
     let (format, columns) = (weight.groupFormat, weight.columns)
     groupSize = format.groupSize ?? columns
     scaleType = format.scaleType

@@ -45,7 +45,7 @@ struct TuneSession {
     }
     let (weights, norms) = prepare()
     let parameters = weights.flatMap(\.parameters) + norms.map { $0.makeTrainable() }
-    weights.forEach { $0.begin() }
+    for weight in weights { weight.begin() }
     let result: TrainingResult
     do {
       result = try loop(data, parameters, weights).run(
@@ -57,7 +57,7 @@ struct TuneSession {
         ]
       )
     } catch {
-      weights.forEach { $0.cancel() }
+      for weight in weights { weight.cancel() }
       throw error
     }
     for name in ["metrics.jsonl", "timing.jsonl"] { try keep(name) }
@@ -135,8 +135,8 @@ struct TuneSession {
         divergence(batch, teacherHidden(batch), recompute: options.compute.recompute).value
       },
       validationLoss: {
-        weights.forEach { $0.isRounded = true }
-        defer { weights.forEach { $0.isRounded = false } }
+        for weight in weights { weight.isRounded = true }
+        defer { for weight in weights { weight.isRounded = false } }
         return measured.mean { divergence($0, $1, recompute: .none) }
       },
       onProgress: report

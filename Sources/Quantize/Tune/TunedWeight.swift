@@ -12,10 +12,19 @@ final class TunedWeight {
   /// Whether scales are rounded to the type in which they are stored; for measuring only.
   var isRounded = false
   private let codes: ScaledCodes
+  /// The weight as it was quantized at first.
   private let original: any LinearWeight
   private let scaleChange: Parameter
   private let offsetChange: Parameter?
-  private let rounding: (grid: LevelGrid, moves: Parameter)?
+  private let rounding: Rounding?
+
+  /// How codes are chosen anew.
+  private struct Rounding {
+    /// What is rounded, `[outputs, inputs]`.
+    let source: StoredMatrix
+    let grid: LevelGrid
+    let moves: Parameter
+  }
 
   /// Prepares a layer to be trained; nil if its weight is not quantized.
   ///
@@ -40,7 +49,31 @@ final class TunedWeight {
     let moves =
       unquantized.map { Self.residue($0, codes) }
       ?? Tensor(zeros: [linear.rows, linear.columns])
-    rounding = (LevelGrid(groups), Parameter("\(linear.name).weight_codes", moves))
+    rounding = Rounding(
+      source: groups.matrix,
+      grid: LevelGrid(groups),
+      moves: Parameter("\(linear.name).weight_codes", moves)
+    )
+  }
+
+  /// Prepares a layer whose weight is to be rounded, starting from what rounding to the nearest
+  /// gives.
+  init(_ linear: Linear, roundedTo nearest: GroupQuantizedWeight) {
+    self.linear = linear
+    codes = ScaledCodes(nearest)
+    original = nearest
+    scaleChange = Parameter("\(linear.name).weight_scale", Tensor(zeros: codes.scales.shape))
+    offsetChange = codes.offsets.map {
+      Parameter("\(linear.name).weight_offset", Tensor(zeros: $0.shape))
+    }
+    rounding = Rounding(
+      source: linear.weight.matrix,
+      grid: LevelGrid(nearest),
+      moves: Parameter(
+        "\(linear.name).weight_codes",
+        Tensor(zeros: [linear.rows, linear.columns])
+      )
+    )
   }
 
   /// What is trained.
@@ -77,7 +110,7 @@ final class TunedWeight {
       )
     }
     return scales.roundedLevels(
-      of: original.matrix,
+      of: rounding.source,
       grid: rounding.grid,
       offsets: offsets,
       moves: rounding.moves.value
@@ -94,7 +127,7 @@ final class TunedWeight {
       return codes.assembled(scales, offsets)
     }
     let chosen = scales.converted(to: .float32).levelCodes(
-      of: original.matrix,
+      of: rounding.source,
       grid: rounding.grid,
       offsets: offsets?.converted(to: .float32),
       moves: rounding.moves.value.detached
