@@ -34,7 +34,7 @@ struct TeacherCacheTests {
     #expect(TokenCoding(count: 64, vocabulary: vocabulary).byteCount <= 300)
   }
 
-  @Test("have the same tokens, and probabilities to 1e-4 of them", arguments: [17, 1000, 70_000])
+  @Test("have the same tokens, and probabilities to 2e-4 of them", arguments: [17, 1000, 70_000])
   func roundTrip(vocabulary: Int) throws {
     let known = Self.known(5, rows: 9, vocabulary: vocabulary, count: 16)
     let coding = TokenCoding(count: 16, vocabulary: vocabulary)
@@ -43,7 +43,7 @@ struct TeacherCacheTests {
     #expect(data.count == 9 * coding.byteCount)
     let decoded = try #require(coding.decode(data))
     #expect(decoded.tokens == known.tokens)
-    for (a, b) in zip(decoded.probabilities, known.probabilities) { #expect(abs(a / b - 1) < 1e-4) }
+    for (a, b) in zip(decoded.probabilities, known.probabilities) { #expect(abs(a / b - 1) < 2e-4) }
     for row in 0..<9 {
       let sum = decoded.probabilities[row * 16..<row * 16 + 16].reduce(decoded.rest[row], +)
       #expect(abs(sum - 1) < 1e-5)
