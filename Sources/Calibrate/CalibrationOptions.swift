@@ -52,6 +52,7 @@ public struct CalibrationOptions: OptionGroup {
   /// - Parameters:
   ///   - promise: The model before the stage.
   ///   - option: What the stage calls the group.
+  /// - Returns: The problem, if there is one.
   public func check(_ promise: ModelPromise, at option: String = "calibration") -> [StageProblem] {
     guard length > promise.configuration.contextLength else { return [] }
     return [
@@ -68,6 +69,7 @@ public struct CalibrationOptions: OptionGroup {
   /// - Parameters:
   ///   - promise: The model before the stage.
   ///   - collectsGram: Whether Gram matrices are collected.
+  /// - Returns: The number of bytes.
   public func peakByteCount(_ promise: ModelPromise, collectsGram: Bool) -> Int {
     let configuration = promise.configuration
     let widest = max(

@@ -30,6 +30,7 @@ package enum QuantizationTarget: Sendable {
   ///   - matrix: `[outputs, inputs]`.
   ///   - importance: What an error at a column counts, `[inputs]`, `float32`; only of blocks.
   ///   - layer: What to call the matrix in errors.
+  /// - Returns: The quantized weight.
   /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
   package func nearest(
     _ matrix: StoredMatrix,

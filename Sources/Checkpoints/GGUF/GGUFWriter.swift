@@ -50,6 +50,7 @@ public struct GGUFWriter: ~Copyable {
   /// - Parameters:
   ///   - metadata: The keys and values.
   ///   - tensors: What would be appended.
+  /// - Returns: The number of bytes.
   /// - Throws: ``CheckpointError`` with code `invalidRequest` for what the format cannot hold.
   package static func byteCount(
     metadata: GGUFMetadata,

@@ -21,11 +21,13 @@ public struct GGUFFormat: ExportFormat {
   public var embedding: GGUFTensorType?
   /// Whether quantized matrices may be rounded a second time.
   public var requantizes: Bool
-  /// How much each column of a matrix matters; nil if all do alike. Matrices without an entry are
-  /// rounded as without an importance matrix.
+  /// How much each column of a matrix matters; nil if all do alike.
+  ///
+  /// Matrices without an entry are rounded as without an importance matrix.
   public var importance: ImportanceMatrix?
-  /// The file of the importance matrix, as the metadata are to name it. If it is given, plans are
-  /// made for an importance matrix also while ``importance`` is not read yet.
+  /// The file of the importance matrix, as the metadata are to name it.
+  ///
+  /// If it is given, plans are made for an importance matrix also while ``importance`` is not read yet.
   public var importancePath: String?
 
   /// Creates the format.

@@ -54,6 +54,7 @@ extension LanguageModel {
   /// - Parameters:
   ///   - index: The block's number.
   ///   - positions: The most tokens of a sequence.
+  /// - Returns: The block taken apart.
   package func steps(ofBlock index: Int, positions: Int) -> BlockSteps {
     BlockSteps(block: blocks[index], context: context(positions: positions))
   }

@@ -11,6 +11,7 @@ extension LanguageModel {
   ///   - carriesSource: Whether keys of the model's own GGUF file are carried over, if it comes
   ///     from one; otherwise the metadata are those of a folder made of it.
   ///   - describeQuantization: Adds the keys about formats, after the general ones.
+  /// - Returns: The keys and values.
   /// - Throws: `TokenizerError` if GGUF has no way to say what the tokenizer does.
   package func ggufMetadata(
     carriesSource: Bool = true,

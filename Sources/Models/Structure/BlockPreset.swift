@@ -70,6 +70,7 @@ public enum BlockPreset: String, Sendable, Hashable, CaseIterable {
   ///   - columns: The length of its rows.
   ///   - configuration: The model's sizes.
   ///   - hasImportance: Whether an importance matrix is used, which spares some matrices.
+  /// - Returns: The format that the preset has for the matrix, and the one that its rows allow.
   public func choice(
     for module: String,
     columns: Int,

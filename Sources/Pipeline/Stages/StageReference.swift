@@ -47,7 +47,11 @@ public enum StageReference {
   private static func options(_ fields: [FieldReference], indent: Int) -> String {
     let margin = String(repeating: " ", count: indent)
     return fields.map { field in
-      var text = "\(margin)\(field.key): \(details(field).joined(separator: ", "))\n"
+      let head = wrapped(
+        "\(field.key): \(details(field).joined(separator: ", "))",
+        indent: indent + 4
+      )
+      var text = "\(margin)\(head)\n"
       text += "\(margin)    \(wrapped(field.summary, indent: indent + 4))\n"
       for choice in field.choices where !choice.summary.isEmpty {
         text +=

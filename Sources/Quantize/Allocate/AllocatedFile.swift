@@ -45,7 +45,8 @@ struct AllocatedFile {
     var declarations: [TensorDeclaration] = []
     var chosen = 0
     func declare(_ name: String, _ encoding: TensorEncoding, _ shape: Shape) {
-      declarations.append(TensorDeclaration(GGUFNames.name(of: name) ?? name, encoding, shape: shape))
+      let name = GGUFNames.name(of: name) ?? name
+      declarations.append(TensorDeclaration(name, encoding, shape: shape))
     }
     for part in promise.parts {
       let (rows, columns) = (part.shape.rows, part.shape.columns)

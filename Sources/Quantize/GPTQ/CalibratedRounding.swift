@@ -19,6 +19,7 @@ struct CalibratedRounding {
   ///   - inputs: What is known of it, the Gram matrix included.
   ///   - tally: Collects what it did to their outputs.
   ///   - target: What a layer is rounded to; nil to leave it alone.
+  /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
   func round(
     _ linears: [Linear],
     _ inputs: InputStatistics,

@@ -57,7 +57,9 @@ struct CodesInProgress: Sendable {
       levels.withUnsafeBufferPointer { levels in
         let problem = problem(factor, order, levels)
         let shared = Shared(problem)
-        let (weights, errors, losses) = (RowPointer(weights), RowPointer(errors), RowPointer(losses))
+        let (weights, errors, losses) = (
+          RowPointer(weights), RowPointer(errors), RowPointer(losses)
+        )
         parallelRanges(rows, grain: 8) { range in
           let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * span)
           defer { scratch.deallocate() }

@@ -68,7 +68,9 @@ package struct GramFactor {
     return (whole + spans.filter { $0.count != span }).flatMap(\.self).map(Int32.init)
   }
 
-  /// The matrix by position. Columns without any input get an entry on the diagonal, so that their
+  /// The matrix by position.
+  ///
+  /// Columns without any input get an entry on the diagonal, so that their
   /// weights are rounded to the nearest.
   private static func permuted(
     _ gram: Tensor,

@@ -27,8 +27,9 @@ public struct BlockGrid: Sendable, Hashable {
   public let format: BlockFormat
   /// How many consecutive weights share a scale and an offset: 16 or 32.
   public let subBlockLength: Int
-  /// What the codes stand for before scaling, rising: consecutive integers, but for IQ4_NL and
-  /// IQ4_XS. A code is an index into it.
+  /// What the codes stand for before scaling, rising.
+  ///
+  /// Consecutive integers, but for IQ4_NL and IQ4_XS. A code is an index into it.
   public let levels: [Float]
   /// Whether offsets can be other than zero.
   public let hasOffsets: Bool
