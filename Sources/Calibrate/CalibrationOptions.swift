@@ -47,23 +47,6 @@ public struct CalibrationOptions: OptionGroup {
   /// The most tokens that are used.
   public var tokenCount: Int { sequences * length }
 
-  /// Finds sequences longer than the model's context.
-  ///
-  /// - Parameters:
-  ///   - promise: The model before the stage.
-  ///   - option: What the stage calls the group.
-  /// - Returns: The problem, if there is one.
-  public func check(_ promise: ModelPromise, at option: String = "calibration") -> [StageProblem] {
-    guard length > promise.configuration.contextLength else { return [] }
-    return [
-      StageProblem(
-        "sequences of \(length) tokens exceed the model's context of "
-          + "\(promise.configuration.contextLength)",
-        option: "\(option).length"
-      )
-    ]
-  }
-
   /// About how much memory the walk through a model takes beside its weights, in bytes.
   ///
   /// - Parameters:
@@ -72,11 +55,9 @@ public struct CalibrationOptions: OptionGroup {
   /// - Returns: The number of bytes.
   public func peakByteCount(_ promise: ModelPromise, collectsGram: Bool) -> Int {
     let configuration = promise.configuration
-    let widest = max(
-      configuration.feedForwardSize,
-      configuration.queryHeads * configuration.headSize
-    )
-    let kept = tokenCount * (configuration.hiddenSize + widest) * 4
+    let mixed = configuration.queryHeads * configuration.headSize
+    let widest = max(configuration.feedForwardSize, mixed)
+    let kept = tokenCount * (configuration.hiddenSize + mixed + configuration.feedForwardSize) * 4
     // Two factorizations' worth of the widest Gram matrix, and one chunk of activations.
     let matrices = collectsGram ? 3 * 8 * widest * widest : 0
     return min(kept, memory.byteCount) + matrices + ActivationStore.chunkTokens * widest * 16

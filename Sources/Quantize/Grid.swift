@@ -77,7 +77,7 @@ extension GroupFormat.Zero: RecipeChoice {
 ///
 /// Other conventions are worse: `abs(a)/7` gives 0.00942 and `abs(a)/8` 0.00878 at 4 bits, and at 8
 /// bits `abs(a)/127.5` gives 3.1e-5 where `abs(a)/127` gives 2.9e-5.
-public struct Grid: OptionGroup {
+public struct Grid: OptionGroup, Hashable {
   /// The width of a code, in `2...8`.
   public var bits = 4
   /// The columns that share a scale.

@@ -90,6 +90,36 @@ struct GPTQTests {
     #expect(worse == 0 && count == 4)
   }
 
+  @Test(
+    "blocks of every format are filled so that outputs come nearer",
+    arguments: BlockFormat.allCases
+  )
+  func blocks(_ format: BlockFormat) throws {
+    let weights = randomMatrix(16, 512, seed: 3)
+    let gram = gram(inputs(1024, 512, seed: 4))
+    let target = QuantizationTarget.blocks(format)
+    for order in [GramFactor.Order.stored, .importance] {
+      let factor = GramFactor(
+        gram,
+        damping: 0.01,
+        ordering: order,
+        span: target.span(columns: 512)
+      )
+      let found = try #require(
+        try gptq(StoredMatrix(weights), target: target, gram: factor, layer: "matrix")
+      )
+      #expect(found.format == .blocks(format))
+      let importance = gram.diagonal.converted(to: .float32)
+      let nearest = try target.nearest(
+        StoredMatrix(weights),
+        importance: importance,
+        layer: "matrix"
+      )
+      let after = OutputError(weights, found.dense, gram: gram).squaredError
+      #expect(after < 0.8 * OutputError(weights, nearest.dense, gram: gram).squaredError)
+    }
+  }
+
   @Test("channels without inputs, and a Gram matrix of rank one, are no trouble")
   func degenerate() throws {
     let weights = randomMatrix(4, 64, seed: 5)
@@ -202,8 +232,30 @@ struct GPTQStageTests {
     options.calibration.length = 1 << 20
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["calibration.length"])
     options = self.options
+    options.type = .q4_0
+    #expect(options.problems().isEmpty)
+    #expect(GPTQStage(options).check(&promise).isEmpty)
+    options.grid.bits = 3
+    #expect(options.problems().map(\.option) == ["type"])
+    options = self.options
+    options.type = .q8_0
+    var other = ModelPromise(try tiny.load().outline)
+    other.update(["model.layers.0.mlp.down_proj"]) { $0.shape = [64, 90] }
+    #expect(GPTQStage(options).check(&other).map(\.option) == ["type"])
+    options = self.options
     options.grid.groupSize = .columns(40)
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["group_size"])
+  }
+}
+
+extension GPTQStageTests {
+  @Test("a model without a tokenizer is refused when the recipe is checked")
+  func noTokenizer() throws {
+    let tiny = try TinyModel()
+    #expect(GPTQStage(options).checkCompanions(of: try tiny.load()).isEmpty)
+    try FileManager.default.removeItem(at: tiny.url.appending(path: "tokenizer.json"))
+    let problems = GPTQStage(options).checkCompanions(of: try tiny.load())
+    #expect(problems.first?.message.contains("tokenizer") == true)
   }
 }
 

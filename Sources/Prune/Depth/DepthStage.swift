@@ -58,7 +58,7 @@ public struct DepthStage: Stage {
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     guard measures else { return [] }
-    return tokenizerProblems(of: model)
+    return CalibrationOptions.tokenizerProblems(of: model)
   }
 
   /// Says how many blocks go and what remains, and estimates how long measuring takes.

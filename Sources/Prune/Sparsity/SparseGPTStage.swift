@@ -65,13 +65,12 @@ public struct SparseGPTStage: Stage {
 
   /// Finds patterns without a match and matrices that a pattern does not divide; promises zeros.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    checkCalibrated(options.zeros, options.allocation, options.calibration, &promise)
-      + options.allocation.problems(options.zeros)
+    CalibratedSparsity(options.zeros, options.allocation, options.calibration).check(&promise)
   }
 
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    tokenizerProblems(of: model)
+    CalibrationOptions.tokenizerProblems(of: model)
   }
 
   /// Says what is selected, and estimates time and memory.
@@ -91,41 +90,24 @@ public struct SparseGPTStage: Stage {
 
   /// Prunes layer after layer, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
-    let set = try options.calibration.load(model, context)
     let zeros = options.zeros
-    let fractions = try options.allocation.fractions(
-      zeros,
-      model,
-      set,
-      options.calibration,
-      context
-    )
-    let walk = try BlockWalk(
-      model,
-      set,
-      memoryByteCount: options.calibration.memory.byteCount,
-      scratch: context.stateFolder
-    )
     var tally = SparsityTally()
-    for block in model.blocks {
-      try walk.walkBlock(collecting: .gram) { group in
-        let selected = group.linears.filter { zeros.selection.selects($0.name) }
-        guard let first = selected.first, let gram = group.statistics.gram else { return }
+    try CalibratedSparsity(zeros, options.allocation, options.calibration)
+      .walk(model, context, collecting: .gram) { linears, statistics, fraction in
+        guard let first = linears.first, let gram = statistics.gram else { return }
         let factor = try SparseGPTFactor(gram, damping: options.damping, layer: first.name)
-        for linear in selected {
+        for linear in linears {
           let pruned = sparseGPT(
             try finiteWeight(linear),
             gram: gram,
             factor: factor,
-            sparsity: fractions[block.index],
+            sparsity: fraction,
             pattern: zeros.pattern
           )
           linear.weight = DenseWeight(pruned.weight.converted(to: linear.format.elementType))
           tally.add(linear, ["output_error": pruned.outputError])
         }
       }
-      try context.finishBlock(block.index, of: model.blocks.count)
-    }
     return tally.report
   }
 }

@@ -61,13 +61,12 @@ public struct WandaStage: Stage {
 
   /// Finds patterns without a match and matrices that a pattern does not divide; promises zeros.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    checkCalibrated(options.zeros, options.allocation, options.calibration, &promise)
-      + options.allocation.problems(options.zeros)
+    CalibratedSparsity(options.zeros, options.allocation, options.calibration).check(&promise)
   }
 
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    tokenizerProblems(of: model)
+    CalibrationOptions.tokenizerProblems(of: model)
   }
 
   /// Says what is selected, and estimates time and memory.
@@ -84,38 +83,21 @@ public struct WandaStage: Stage {
 
   /// Prunes layer after layer, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
-    let set = try options.calibration.load(model, context)
     let zeros = options.zeros
-    let fractions = try options.allocation.fractions(
-      zeros,
-      model,
-      set,
-      options.calibration,
-      context
-    )
-    let walk = try BlockWalk(
-      model,
-      set,
-      memoryByteCount: options.calibration.memory.byteCount,
-      scratch: context.stateFolder
-    )
     var tally = SparsityTally()
-    for block in model.blocks {
-      try walk.walkBlock(collecting: .squares) { group in
-        let squares = group.statistics.sumsOfSquares
-        for linear in group.linears where zeros.selection.selects(linear.name) {
+    try CalibratedSparsity(zeros, options.allocation, options.calibration)
+      .walk(model, context, collecting: .squares) { linears, statistics, fraction in
+        for linear in linears {
           let pruned = wanda(
             try finiteWeight(linear),
-            sumsOfSquares: squares,
-            sparsity: fractions[block.index],
+            sumsOfSquares: statistics.sumsOfSquares,
+            sparsity: fraction,
             pattern: zeros.pattern
           )
           linear.weight = DenseWeight(pruned.weight.converted(to: linear.format.elementType))
           tally.add(linear, ["relative_error": pruned.error, "score_lost": pruned.score])
         }
       }
-      try context.finishBlock(block.index, of: model.blocks.count)
-    }
     return tally.report
   }
 }
@@ -158,32 +140,4 @@ func wanda(
     score.all += before[column] * square
   }
   return WandaResult(weight: pruned.weight, error: (pruned.gone, pruned.all), score: score)
-}
-
-/// The check that stages with calibration share.
-func checkCalibrated(
-  _ zeros: SparsityOptions,
-  _ allocation: SparsityAllocation,
-  _ calibration: CalibrationOptions,
-  _ promise: inout ModelPromise
-) -> [StageProblem] {
-  var problems = calibration.check(promise)
-  let outside = zeros.selection.select(from: promise).first { part in
-    !promise.linears.contains { $0.name == part.name }
-  }
-  if let outside {
-    problems.append(
-      StageProblem(
-        "`\(outside.name)` is in no block and has no measured input; use `prune.magnitude` for it",
-        option: "targets"
-      )
-    )
-  }
-  let before = promise
-  problems += zeros.check(&promise)
-  if allocation != .uniform {
-    // Only the mean over all blocks is known.
-    for part in before.parts { promise.update([part.name]) { $0.sparsity = part.sparsity } }
-  }
-  return problems
 }

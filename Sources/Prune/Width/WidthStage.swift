@@ -86,7 +86,7 @@ public struct WidthStage: Stage {
 
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    needsText ? tokenizerProblems(of: model) : []
+    needsText ? CalibrationOptions.tokenizerProblems(of: model) : []
   }
 
   /// Says which sizes remain, and estimates time and memory.

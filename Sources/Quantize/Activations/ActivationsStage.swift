@@ -54,15 +54,10 @@ public struct ActivationsStage: Stage {
     }
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
-    let layers = Set(promise.linears.map(\.name))
-    if let outside = parts.first(where: { !layers.contains($0.name) }) {
-      problems.append(
-        StageProblem(
-          "`\(outside.name)` is no layer of a block; its inputs stay as they are",
-          option: "targets"
-        )
-      )
-    }
+    problems += options.selection.outsideBlocks(
+      promise,
+      remedy: "its inputs stay as they are"
+    )
     if let misfit = parts.first(where: { !$0.format.isElements && !$0.format.hasIntegerCodes }) {
       problems.append(
         StageProblem(
@@ -79,6 +74,11 @@ public struct ActivationsStage: Stage {
       if part.format.isElements { part.format = .groups(Self.grid.format) }
     }
     return []
+  }
+
+  /// Finds a tokenizer that cannot be opened, if there is a text to read.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    options.inputs == .staticPerTensor ? CalibrationOptions.tokenizerProblems(of: model) : []
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.

@@ -56,6 +56,11 @@ public struct AllocateStage: Stage {
     return []
   }
 
+  /// Finds a tokenizer that cannot be opened.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    CalibrationOptions.tokenizerProblems(of: model)
+  }
+
   /// Finds a budget that no choice of formats meets, or that all do.
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
     // What the vocabulary cannot express, `export.gguf` says.

@@ -43,8 +43,8 @@ public struct GPTQOptions: StageOptions {
       .field(
         "type",
         \.type,
-        "The GGUF type whose blocks are filled, instead of integer codes in groups; the options "
-          + "of the grid are ignored then. A mixture such as `q4_k_m` gives each matrix what "
+        "The GGUF type whose blocks are filled, instead of integer codes in groups; it takes the "
+          + "place of the options of the grid. A mixture such as `q4_k_m` gives each matrix what "
           + "llama.cpp gives it."
       ),
       .field("calibration", \.calibration, "The text on which the layers' inputs are collected."),
@@ -57,6 +57,17 @@ public struct GPTQOptions: StageOptions {
           + "trusts the calibration text less. It is raised where the matrix cannot be factored."
       ),
     ] + Field.fields(of: \.selection)
+  }
+
+  /// Finds options of a grid beside a type, which has a grid of its own.
+  public func problems() -> [StageProblem] {
+    guard type != nil && grid != GPTQOptions().grid else { return [] }
+    return [
+      StageProblem(
+        "blocks have their own widths and scales; leave out the options of the grid, or `type`",
+        option: "type"
+      )
+    ]
   }
 }
 

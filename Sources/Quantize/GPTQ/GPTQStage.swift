@@ -32,15 +32,10 @@ public struct GPTQStage: Stage {
     var problems = options.selection.check(promise) + options.calibration.check(promise)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
-    let layers = Set(promise.linears.map(\.name))
-    if let outside = parts.first(where: { !layers.contains($0.name) }) {
-      problems.append(
-        StageProblem(
-          "`\(outside.name)` is no layer of a block; quantize it by `quantize.round_to_nearest`",
-          option: "targets"
-        )
-      )
-    }
+    problems += options.selection.outsideBlocks(
+      promise,
+      remedy: "quantize it by `quantize.round_to_nearest`"
+    )
     let configuration = promise.configuration
     if options.type == nil {
       if let objection = options.grid.objection(to: parts) {
@@ -62,6 +57,11 @@ public struct GPTQStage: Stage {
       part.zeroPattern = nil
     }
     return []
+  }
+
+  /// Finds a tokenizer that cannot be opened.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    CalibrationOptions.tokenizerProblems(of: model)
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.

@@ -31,15 +31,10 @@ public struct LearnedRoundingStage: Stage {
     var problems = options.selection.check(promise) + options.calibration.check(promise)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
-    let layers = Set(promise.linears.map(\.name))
-    if let outside = parts.first(where: { !layers.contains($0.name) }) {
-      problems.append(
-        StageProblem(
-          "`\(outside.name)` is no layer of a block; quantize it by `quantize.round_to_nearest`",
-          option: "targets"
-        )
-      )
-    }
+    problems += options.selection.outsideBlocks(
+      promise,
+      remedy: "quantize it by `quantize.round_to_nearest`"
+    )
     if let objection = options.grid.objection(to: parts) {
       problems.append(StageProblem(objection, option: "group_size"))
     }
@@ -52,6 +47,11 @@ public struct LearnedRoundingStage: Stage {
       part.zeroPattern = nil
     }
     return []
+  }
+
+  /// Finds a tokenizer that cannot be opened.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    CalibrationOptions.tokenizerProblems(of: model)
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.

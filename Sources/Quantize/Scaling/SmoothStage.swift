@@ -36,6 +36,11 @@ public struct SmoothStage: Stage {
     return problems
   }
 
+  /// Finds a tokenizer that cannot be opened.
+  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
+    CalibrationOptions.tokenizerProblems(of: model)
+  }
+
   private func pairs(_ promise: ModelPromise) -> [PlannedPair] {
     promise.scalingPairs.filter { isChosen($0.place) }
   }

@@ -1,10 +1,12 @@
 import ArgumentParser
 import Checkpoints
 import Datasets
+import Distill
 import Evaluate
 import Export
 import Foundation
 import Models
+import Prune
 import Quantize
 import Tokenizers
 import Train
@@ -30,6 +32,8 @@ func isAboutInput(_ error: any Error) -> Bool {
   case let error as ModelError: error.code != .unwritable && error.code != .notFinite
   case let error as ExportError: error.isAboutInput
   case let error as TrainingError: error.code != .unwritable && error.code != .notFinite
+  case let error as DistillError: error.code == .unusableTeacher
+  case let error as PruneError: error.code != .notPositiveDefinite
   default:
     error is DatasetError || error is TokenizerError || error is EvaluateError
       || error is QuantizeError

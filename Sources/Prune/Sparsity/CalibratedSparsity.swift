@@ -1,0 +1,70 @@
+internal import Calibrate
+internal import Models
+internal import Pipeline
+
+/// What the stages share that choose zeros by what layers work on.
+struct CalibratedSparsity {
+  private let zeros: SparsityOptions
+  private let allocation: SparsityAllocation
+  private let calibration: CalibrationOptions
+
+  init(
+    _ zeros: SparsityOptions,
+    _ allocation: SparsityAllocation,
+    _ calibration: CalibrationOptions
+  ) {
+    self.zeros = zeros
+    self.allocation = allocation
+    self.calibration = calibration
+  }
+
+  /// Finds patterns without a match, matrices that a pattern does not divide and those whose input
+  /// is not measured; promises zeros.
+  func check(_ promise: inout ModelPromise) -> [StageProblem] {
+    var problems = calibration.check(promise)
+    problems += zeros.selection.outsideBlocks(promise, remedy: "use `prune.magnitude` for it")
+    let before = promise
+    problems += zeros.check(&promise)
+    if allocation != .uniform {
+      // Only the mean over all blocks is known.
+      for part in before.parts { promise.update([part.name]) { $0.sparsity = part.sparsity } }
+    }
+    return problems + allocation.problems(zeros)
+  }
+
+  /// Visits the selected layers, those that share an input together, and stores each block when it
+  /// is complete.
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - context: The stage's context.
+  ///   - selection: What to collect of the inputs.
+  ///   - visit: Given layers, what is known of their input and the fraction of zeros they get;
+  ///     replaces their weights.
+  /// - Throws: What `visit` throws, `CalibrateError`, and errors about the text.
+  func walk(
+    _ model: LanguageModel,
+    _ context: StageContext,
+    collecting selection: InputStatistics.Selection,
+    visit: (_ linears: [Linear], _ inputs: InputStatistics, _ fraction: Double) throws -> Void
+  ) throws {
+    let set = try calibration.load(model, context)
+    let fractions = try allocation.fractions(zeros, model, set, calibration, context)
+    let walk = try BlockWalk(
+      model,
+      set,
+      memoryByteCount: calibration.memory.byteCount,
+      scratch: context.stateFolder
+    )
+    for block in model.blocks {
+      try walk.walkBlock(collecting: selection) { group in
+        try visit(
+          group.linears.filter { zeros.selection.selects($0.name) },
+          group.statistics,
+          fractions[block.index]
+        )
+      }
+      try context.finishBlock(block.index, of: model.blocks.count)
+    }
+  }
+}
