@@ -232,6 +232,26 @@ public final class BlockWalk {
     next += 1
   }
 
+  /// Looks at the inputs of the head, once all blocks are walked.
+  ///
+  /// - Parameter selection: What to collect of the inputs.
+  /// - Throws: ``CalibrateError`` if an input is not finite.
+  /// - Precondition: No block is left.
+  public func observeHead(
+    collecting selection: InputStatistics.Selection
+  ) throws(CalibrateError) -> InputStatistics {
+    require(next == model.blocks.count, "observeHead: block \(next) has not been walked")
+    var collector = StatisticsCollector(
+      width: model.head.columns,
+      selection,
+      rowCount: set.tokenCount
+    )
+    for chunk in chunks { collector.add(model.finalNorm(try stream.rows(chunk))) }
+    let statistics = collector.finish()
+    guard statistics.isFinite else { throw Self.notFinite(model.head) }
+    return statistics
+  }
+
   // MARK: - Parts
 
   /// The rows of whole sequences that are computed at once.

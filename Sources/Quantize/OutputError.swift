@@ -21,12 +21,19 @@ package struct OutputError {
   ///
   /// - Complexity: `4 · outputs · inputs²` operations in float64, for a slice of rows at a time.
   package init(_ original: Tensor, _ quantized: Tensor, gram: Tensor) {
-    let rows = original.shape[0]
+    self.init(StoredMatrix(original), StoredMatrix(quantized), gram: gram)
+  }
+
+  /// Measures outputs of `quantized` against those of `original`, `[outputs, inputs]`.
+  ///
+  /// - Complexity: `4 · outputs · inputs²` operations in float64, for a slice of rows at a time.
+  package init(_ original: StoredMatrix, _ quantized: StoredMatrix, gram: Tensor) {
+    let rows = original.rows
     var (error, norm) = (0.0, 0.0)
     for start in stride(from: 0, to: rows, by: 512) {
       let slice = start..<min(rows, start + 512)
-      let weights = original.rows(slice).converted(to: .float64)
-      let difference = weights - quantized.rows(slice).converted(to: .float64)
+      let weights = original.rows(slice).widened().converted(to: .float64)
+      let difference = weights - quantized.rows(slice).widened().converted(to: .float64)
       norm += matrixProduct(weights, gram).dot(weights)
       error += matrixProduct(difference, gram).dot(difference)
     }

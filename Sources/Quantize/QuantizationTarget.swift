@@ -40,10 +40,15 @@ package enum QuantizationTarget: Sendable {
     switch self {
     case .groups(let grid): return try roundToNearest(matrix, grid: grid, layer: layer).weight
     case .blocks(let format):
-      let dense = matrix.widened()
-      guard dense.sumOfSquares().isFinite else { throw .notFinite(.weight, layer) }
+      // In slices, so that a vocabulary's matrix never is in memory as a whole.
+      var blocks: [Tensor] = []
+      for start in stride(from: 0, to: matrix.rows, by: 8192) {
+        let dense = matrix.rows(start..<min(matrix.rows, start + 8192)).widened()
+        guard dense.sumOfSquares().isFinite else { throw .notFinite(.weight, layer) }
+        blocks.append(dense.roundedToBlocks(format, importance: importance))
+      }
       return BlockQuantizedWeight(
-        blocks: dense.roundedToBlocks(format, importance: importance),
+        blocks: blocks.count == 1 ? blocks[0] : .concatenated(blocks),
         format: format,
         columns: matrix.columns
       )

@@ -11,6 +11,7 @@ aside. Fails if the perplexities after training differ by more than 1 %, or did 
 import argparse
 import json
 import math
+import os
 import pathlib
 import subprocess
 import time
@@ -52,7 +53,7 @@ subprocess.run([given.command, "run", str(work / "finetune.yaml"), "--output", s
                 "--quiet"], check=True)
 print(f"slm-compress trained in {time.time() - start:.0f} s")
 
-torch.set_num_threads(2)
+torch.set_num_threads(len(os.sched_getaffinity(0)))
 tokenizer = Tokenizer.from_file(str(pathlib.Path(given.folder) / "tokenizer.json"))
 ids = tokenizer.encode(text[:cut], add_special_tokens=False).ids
 model = AutoModelForCausalLM.from_pretrained(given.folder, dtype=torch.float32).train()

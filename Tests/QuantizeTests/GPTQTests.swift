@@ -221,13 +221,41 @@ struct GPTQStageTests {
     #expect(results[0] == results[1] && results[0] == results[2])
   }
 
-  @Test("the head, and sequences beyond the context, are refused")
+  @Test("the head is fitted too, also where it is the embedding", arguments: [true, false])
+  func head(_ isTied: Bool) throws {
+    let tiny = try TinyModel(.init(tiesEmbeddings: isTied))
+    let model = try tiny.load()
+    let original = model.head.weight
+    var options = options
+    options.selection = WeightSelection(targets: [NamePattern(model.head.name)])
+    options.type = .q4_0
+    var promise = ModelPromise(model.outline)
+    let stage = GPTQStage(options)
+    #expect(stage.check(&promise).isEmpty)
+    let report = try stage.run(model, context(tiny.url))
+    #expect(report.layers.map(\.name) == [model.head.name])
+    #expect(
+      model.head.format == .blocks(.q4_0) && promise[model.head.name]?.format == .blocks(.q4_0)
+    )
+    #expect(model.linears.allSatisfy { $0.format != .blocks(.q4_0) })
+    let values = try #require(report.layers.first?.values)
+    #expect(
+      try #require(values["output_error"]) < 0.95 * (try #require(values["nearest_output_error"]))
+    )
+    #expect(original.format != model.head.format)
+  }
+
+  @Test("an embedding without a head, and sequences beyond the context, are refused")
   func refusals() throws {
     let tiny = try TinyModel()
-    var promise = ModelPromise(try tiny.load().outline)
+    let untied = try TinyModel(.init(tiesEmbeddings: false))
+    var promise = ModelPromise(try untied.load().outline)
     var options = options
     options.selection = WeightSelection(targets: [NamePattern("model.embed_tokens")])
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["targets"])
+    promise = ModelPromise(try tiny.load().outline)
+    #expect(GPTQStage(options).check(&promise).isEmpty)
+    promise = ModelPromise(try tiny.load().outline)
     options = self.options
     options.calibration.length = 1 << 20
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["calibration.length"])

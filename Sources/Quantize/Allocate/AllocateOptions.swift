@@ -135,6 +135,11 @@ public struct AllocateOptions: StageOptions {
     return problems
   }
 
+  /// How matrices are rounded.
+  var rounding: CalibratedRounding {
+    CalibratedRounding(correctsErrors: method == .gptq, order: order, damping: damping)
+  }
+
   /// The formats that a matrix of so many columns can have, each once, smallest first.
   func candidates(columns: Int) -> [BlockFormat] {
     Set(formats.map(\.format)).filter { columns.isMultiple(of: $0.blockLength) }

@@ -13,8 +13,8 @@ internal import Tensor
 /// How much each matrix matters is measured once and kept in the run directory: another budget is
 /// solved in seconds. `front.json` in the stage's folder says what other budgets would give.
 ///
-/// Query, key and value of a block get one format, and gate and up. Embedding and head are rounded
-/// to the nearest.
+/// Query, key and value of a block get one format, and gate and up. The head's outputs are fitted as
+/// those of the layers of blocks; an embedding of its own is rounded to the nearest.
 public struct AllocateStage: Stage {
   /// `quantize.allocate`.
   public static let kind = "quantize.allocate"
@@ -132,7 +132,7 @@ public struct AllocateStage: Stage {
     let key = Digest.of(
       [
         "sensitivities", ToolVersion.current, try Digest.of(model: context.modelFolder),
-        set.digest,
+        set.digest, options.method.rawValue,
       ] + Set(options.formats.map(\.rawValue)).sorted()
         + model.matrices.map(\.name).filter(options.selection.selects)
     )
@@ -203,22 +203,25 @@ public struct AllocateStage: Stage {
       memoryByteCount: options.calibration.memory.byteCount,
       scratch: context.folder
     )
-    let rounding = CalibratedRounding(
-      correctsErrors: options.method == .gptq,
-      order: options.order,
-      damping: options.damping
-    )
+    let rounding = options.rounding
     for index in model.blocks.indices {
       try walk.walkBlock(collecting: .gram) { group in
-        try rounding.round(group.linears, group.statistics, &tally.calibrated) { linear in
+        try rounding.round(group.linears, group.statistics.gram, &tally.calibrated) { linear in
           formats[linear.name].map { .blocks($0) }
         }
       }
       for linear in model.blocks[index].linears { tally.add(linear, formats[linear.name]) }
       try context.finishBlock(index, of: model.blocks.count)
     }
-    for linear in [model.embedding, model.untiedHead].compactMap(\.self) {
-      guard let format = formats[linear.name] else { continue }
+    if formats[model.head.name] != nil {
+      let inputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
+      try rounding.round([model.head], inputs.gram, &tally.calibrated) { linear in
+        formats[linear.name].map { .blocks($0) }
+      }
+      tally.add(model.head, formats[model.head.name])
+    }
+    if model.untiedHead != nil, let format = formats[model.embedding.name] {
+      let linear = model.embedding
       let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
       linear.weight = try QuantizationTarget.blocks(format).nearest(
         linear.weight.matrix,

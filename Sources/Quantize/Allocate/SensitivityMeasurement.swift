@@ -70,9 +70,10 @@ struct SensitivityMeasurement {
       Array(set.sequences.prefix(Self.measuredSequences))
     )
     try measureAnchors(&result, importance, reference)
+    let headInputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
     for linear in [model.embedding, model.untiedHead].compactMap(\.self)
     where options.selection.selects(linear.name) {
-      result.matrices.append(try measured(linear, reference))
+      result.matrices.append(try measured(linear, headInputs, reference))
     }
     return result
   }
@@ -185,17 +186,23 @@ struct SensitivityMeasurement {
     }
   }
 
-  /// Measures a matrix that is not of a block in each of its formats.
-  private func measured(_ linear: Linear, _ reference: Reference) throws -> Sensitivities.Matrix {
+  /// Measures a matrix that is not of a block in each of its formats, rounded as it will be.
+  private func measured(
+    _ linear: Linear,
+    _ headInputs: HeadInputs,
+    _ reference: Reference
+  ) throws -> Sensitivities.Matrix {
     defer { linear.trial = nil }
     var divergences: [String: Double] = [:]
     let candidates = options.candidates(columns: linear.columns)
     for (index, format) in candidates.enumerated() {
-      linear.trial = try QuantizationTarget.blocks(format).nearest(
-        linear.weight.matrix,
-        importance: nil,
-        layer: linear.name
-      )
+      let target = QuantizationTarget.blocks(format)
+      linear.trial =
+        if linear === model.head, let gram = headInputs.gram {
+          try options.rounding.rounded(linear, target, gram).weight
+        } else {
+          try target.nearest(linear.weight.matrix, importance: nil, layer: linear.name)
+        }
       divergences[format.name] = try reference.divergence()
       context.progress(index + 1, of: candidates.count, unit: "formats", linear.name)
     }

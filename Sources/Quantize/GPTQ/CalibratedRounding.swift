@@ -16,77 +16,80 @@ struct CalibratedRounding {
   ///
   /// - Parameters:
   ///   - linears: Layers that share an input.
-  ///   - inputs: What is known of it, the Gram matrix included.
+  ///   - gram: The Gram matrix of it, `[inputs, inputs]`, `float64`.
   ///   - tally: Collects what it did to their outputs.
   ///   - target: What a layer is rounded to; nil to leave it alone.
   /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
   func round(
     _ linears: [Linear],
-    _ inputs: InputStatistics,
+    _ gram: Tensor?,
     _ tally: inout CalibratedTally,
     _ target: (Linear) -> QuantizationTarget?
   ) throws {
-    guard !linears.isEmpty, let gram = inputs.gram else { return }
+    guard !linears.isEmpty, let gram else { return }
     // Layers that share inputs share the factor too, if their spans are as long.
     var factors: [Int: GramFactor] = [:]
     for linear in linears {
       guard let target = target(linear) else { continue }
-      guard correctsErrors else {
-        try round(linear, target, nil, gram, &tally)
-        continue
-      }
       let span = target.span(columns: linear.columns)
-      let factor =
-        factors[span]
-        ?? GramFactor(
-          gram,
-          damping: damping,
-          ordering: order == .importance ? .importance : .stored,
-          span: span
-        )
+      let factor = correctsErrors ? factors[span] ?? self.factor(gram, span) : nil
       factors[span] = factor
-      try round(linear, target, factor, gram, &tally)
+      let (weight, entry) = try rounded(linear, target, factor, gram)
+      linear.weight = weight
+      tally.add(entry, weight)
     }
   }
 
+  /// What a layer becomes, which is left as it is.
+  ///
+  /// - Throws: ``QuantizeError`` if a weight or scale is not finite.
+  func rounded(
+    _ linear: Linear,
+    _ target: QuantizationTarget,
+    _ gram: Tensor
+  ) throws(QuantizeError) -> (weight: any LinearWeight, entry: CalibratedTally.Entry) {
+    let span = target.span(columns: linear.columns)
+    return try rounded(linear, target, correctsErrors ? factor(gram, span) : nil, gram)
+  }
+
+  private func factor(_ gram: Tensor, _ span: Int) -> GramFactor {
+    GramFactor(
+      gram,
+      damping: damping,
+      ordering: order == .importance ? .importance : .stored,
+      span: span
+    )
+  }
+
   /// Quantizes a layer, falling back to rounding to the nearest where that is no worse.
-  private func round(
+  private func rounded(
     _ linear: Linear,
     _ target: QuantizationTarget,
     _ factor: GramFactor?,
-    _ gram: Tensor,
-    _ tally: inout CalibratedTally
-  ) throws {
+    _ gram: Tensor
+  ) throws(QuantizeError) -> (weight: any LinearWeight, entry: CalibratedTally.Entry) {
     let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
     let matrix = linear.weight.matrix
-    let original = matrix.widened()
     let nearest = try target.nearest(
       matrix,
       importance: gram.diagonal.converted(to: .float32),
       layer: linear.name
     )
-    let before = OutputError(original, nearest.dense, gram: gram)
+    let before = OutputError(matrix, nearest.matrix, gram: gram)
     var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
-    guard let factor else {
-      linear.weight = nearest
-      tally.add(entry, nearest)
-      return
-    }
-    let found = try gptq(matrix, target: target, gram: factor, layer: linear.name)
-    if let found {
-      entry.after = OutputError(original, found.dense, gram: gram)
-      entry.damping = factor.damping
-      if factor.damping > damping { entry.note = "damping \(factor.damping)" }
-    } else {
+    guard let factor else { return (nearest, entry) }
+    guard let found = try gptq(matrix, target: target, gram: factor, layer: linear.name) else {
       entry.note = "rounded to the nearest: the Gram matrix cannot be factored"
+      return (nearest, entry)
     }
-    if let found, entry.after.squaredError <= before.squaredError {
-      linear.weight = found
-    } else {
-      if found != nil { entry.note = "rounded to the nearest: no worse than GPTQ" }
-      entry.after = before
-      linear.weight = nearest
+    let after = OutputError(matrix, found.matrix, gram: gram)
+    entry.damping = factor.damping
+    guard after.squaredError <= before.squaredError else {
+      entry.note = "rounded to the nearest: no worse than GPTQ"
+      return (nearest, entry)
     }
-    tally.add(entry, linear.weight)
+    entry.after = after
+    if factor.damping > damping { entry.note = "damping \(factor.damping)" }
+    return (found, entry)
   }
 }

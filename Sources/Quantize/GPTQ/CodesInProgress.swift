@@ -43,16 +43,18 @@ struct CodesInProgress: Sendable {
     grids = Tensor(zeros: [rows, 3 * ((columns + part - 1) / part)], dtype: .float32)
   }
 
-  /// Rounds some positions of all rows, and returns the sum of the squared errors left behind.
+  /// Rounds some positions of some rows, and returns the sum of the squared errors left behind.
+  ///
+  /// `weights` and `errors` hold these rows only.
   func round(
     _ weights: inout Tensor,
+    _ rows: Range<Int>,
     _ positions: Range<Int>,
     _ factor: Tensor,
     _ order: [Int32],
     _ errors: inout Tensor
   ) -> Double {
-    let rows = codes.shape[0]
-    let losses = Tensor(zeros: [rows], dtype: .float64)
+    let losses = Tensor(zeros: [rows.count], dtype: .float64)
     order.withUnsafeBufferPointer { order in
       levels.withUnsafeBufferPointer { levels in
         let problem = problem(factor, order, levels)
@@ -60,12 +62,12 @@ struct CodesInProgress: Sendable {
         let (weights, errors, losses) = (
           RowPointer(weights), RowPointer(errors), RowPointer(losses)
         )
-        parallelRanges(rows, grain: 8) { range in
+        parallelRanges(rows.count, grain: 8) { range in
           let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * span)
           defer { scratch.deallocate() }
           var problem = shared.pointer
           for row in range {
-            var state = state(row, weights, scratch)
+            var state = state(rows.lowerBound + row, weights.doubles(row), scratch)
             losses.doubles(row).pointee = slm_gptq_positions(
               &problem,
               &state,
@@ -107,13 +109,13 @@ struct CodesInProgress: Sendable {
 
   private func state(
     _ row: Int,
-    _ weights: RowPointer,
+    _ weights: UnsafeMutablePointer<Double>,
     _ scratch: UnsafeMutablePointer<Float>
   ) -> slm_gptq_row {
     func start(_ tensor: Tensor) -> UnsafeMutableRawPointer { RowPointer(tensor).start(row) }
     let norm = start(norms).assumingMemoryBound(to: Float.self).pointee
     return slm_gptq_row(
-      weights: weights.doubles(row),
+      weights: weights,
       codes: start(codes).assumingMemoryBound(to: UInt8.self),
       grids: start(grids).assumingMemoryBound(to: Float.self),
       blocks: blocks.map { start($0).assumingMemoryBound(to: UInt8.self) },

@@ -31,27 +31,42 @@ package func gptq(
 ) throws(QuantizeError) -> (any LinearWeight)? {
   guard let factor = gram.factor else { return nil }
   let (rows, columns) = (matrix.rows, matrix.columns)
-  let dense = matrix.widened()
-  let norms = (dense * dense).rowSums()
-  guard norms.sum().isFinite else { throw .notFinite(.weight, layer) }
-  var weights = gram.permuted(dense)
-  let codes = CodesInProgress(rows: rows, columns: columns, target, norms: norms)
-  // Corrections inside a block of positions are made row by row, those beyond it by a product.
-  let block = 128
-  var errors = Tensor(uninitialized: [rows, block], dtype: .float64)
   var loss = 0.0
-  for begin in stride(from: 0, to: columns, by: block) {
-    let positions = begin..<min(begin + block, columns)
-    loss += codes.round(&weights, positions, factor, gram.order, &errors)
-    weights.addProduct(
-      -1,
-      errors,
-      0..<positions.count,
-      factor,
-      fromRow: begin,
-      columns: positions.upperBound..<columns
-    )
+  let codes = CodesInProgress(rows: rows, columns: columns, target, norms: try norms(matrix, layer))
+  // Rows know nothing of each other: a vocabulary's matrix never is in memory as a whole.
+  for start in stride(from: 0, to: rows, by: sliceRows) {
+    let slice = start..<min(rows, start + sliceRows)
+    var weights = gram.permuted(matrix.rows(slice).widened())
+    // Corrections inside a block of positions are made row by row, those beyond it by a product.
+    let block = 128
+    var errors = Tensor(uninitialized: [slice.count, block], dtype: .float64)
+    for begin in stride(from: 0, to: columns, by: block) {
+      let positions = begin..<min(begin + block, columns)
+      loss += codes.round(&weights, slice, positions, factor, gram.order, &errors)
+      weights.addProduct(
+        -1,
+        errors,
+        0..<positions.count,
+        factor,
+        fromRow: begin,
+        columns: positions.upperBound..<columns
+      )
+    }
   }
   guard loss.isFinite else { throw .notFinite(.scale, layer) }
   return codes.weight
+}
+
+/// The rows that are in memory at once, in float64.
+private let sliceRows = 4096
+
+/// The sum of squares of each row, `[outputs]`.
+private func norms(_ matrix: StoredMatrix, _ layer: String) throws(QuantizeError) -> Tensor {
+  let slices = stride(from: 0, to: matrix.rows, by: sliceRows).map { start in
+    let dense = matrix.rows(start..<min(matrix.rows, start + sliceRows)).widened()
+    return (dense * dense).rowSums()
+  }
+  let norms = slices.count == 1 ? slices[0] : Tensor.concatenated(slices)
+  guard norms.sum().isFinite else { throw .notFinite(.weight, layer) }
+  return norms
 }

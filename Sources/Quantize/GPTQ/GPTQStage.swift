@@ -10,7 +10,8 @@ internal import Tensor
 ///
 ///     - quantize.gptq: { bits: 4, group_size: 32, calibration: { text: train.txt } }
 ///
-/// Embedding and head have no place in this and are left to `quantize.round_to_nearest`.
+/// The head is quantized if it is selected; in a model whose head is the embedding too, both uses of
+/// the matrix are weighed. An embedding of its own is left to `quantize.round_to_nearest`.
 public struct GPTQStage: Stage {
   /// `quantize.gptq`.
   public static let kind = "quantize.gptq"
@@ -23,6 +24,8 @@ public struct GPTQStage: Stage {
 
   private let options: GPTQOptions
 
+  private static let embedding = "model.embed_tokens"
+
   /// Creates the stage.
   public init(_ options: GPTQOptions) { self.options = options }
 
@@ -32,11 +35,16 @@ public struct GPTQStage: Stage {
     var problems = options.selection.check(promise) + options.calibration.check(promise)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
-    problems += options.selection.outsideBlocks(
-      promise,
-      remedy: "quantize it by `quantize.round_to_nearest`"
-    )
     let configuration = promise.configuration
+    if !configuration.tiesEmbeddings, options.selection.selects(Self.embedding) {
+      problems.append(
+        StageProblem(
+          "`\(Self.embedding)` multiplies nothing, so that no input can be measured; quantize it by "
+            + "`quantize.round_to_nearest`",
+          option: "targets"
+        )
+      )
+    }
     if options.type == nil {
       if let objection = options.grid.objection(to: parts) {
         problems.append(StageProblem(objection, option: "group_size"))
@@ -110,13 +118,19 @@ public struct GPTQStage: Stage {
       try walk.walkBlock(collecting: .gram) { group in
         try rounding.round(
           group.linears.filter { options.selection.selects($0.name) },
-          group.statistics,
+          group.statistics.gram,
           &tally
         ) { linear in
           target(linear.name, [linear.rows, linear.columns], model.configuration)
         }
       }
       try context.finishBlock(index, of: model.blocks.count)
+    }
+    if options.selection.selects(model.head.name) {
+      let inputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
+      try rounding.round([model.head], inputs.gram, &tally) { head in
+        target(head.name, [head.rows, head.columns], model.configuration)
+      }
     }
     return tally.report
   }
