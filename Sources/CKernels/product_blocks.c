@@ -3,24 +3,40 @@
 #include "multiversion.h"
 #include "product_codes.h"
 
-static inline int is_signed(int format) {
-  return format == SLM_BLOCK_Q8_0 || format == SLM_BLOCK_IQ4_NL || format == SLM_BLOCK_IQ4_XS;
-}
+// Rows of w that are multiplied by one row of x together. Four would share what they need of x, but
+// one alone is read in the order of memory, which is what counts.
+#ifndef TOGETHER
+#define TOGETHER 1
+#endif
 
 SLM_MULTIVERSION static void prepare(
-    const float *restrict x, int64_t blocks, const float *factors, float *restrict out) {
+    const float *restrict x, int64_t blocks, const float *factors, float sum_factor,
+    float *restrict out) {
   for (int64_t b = 0; b < blocks; b++, x += 32, out += SLM_PREPARED)
     for (int lane = 0; lane < 8; lane++) {
       const float *four = x + 4 * lane;
       for (int k = 0; k < 4; k++) out[8 * k + lane] = four[k] * factors[k];
-      out[32 + lane] = (four[0] + four[1]) + (four[2] + four[3]);
+      out[32 + lane] = ((four[0] + four[1]) + (four[2] + four[3])) * sum_factor;
     }
 }
 
 void slm_prepare_row(int format, const float *x, int64_t depth, float *prepared) {
   static const float in_place[4] = {1, 0x1p-8f, 0x1p-16f, 0x1p-24f};
   static const float on_top[4] = {0x1p-24f, 0x1p-24f, 0x1p-24f, 0x1p-24f};
-  prepare(x, depth / 32, is_signed(format) ? on_top : in_place, prepared);
+  const float *factors = in_place;
+  // Minus the code of zero.
+  float sum_factor = 1;
+  switch (format) {
+  case SLM_BLOCK_Q4_0: sum_factor = -8; break;
+  case SLM_BLOCK_Q5_0: sum_factor = -16; break;
+  case SLM_BLOCK_Q3_K: sum_factor = -4; break;
+  case SLM_BLOCK_Q6_K: sum_factor = -32; break;
+  case SLM_BLOCK_Q8_0:
+  case SLM_BLOCK_IQ4_NL:
+  case SLM_BLOCK_IQ4_XS: factors = on_top; break;
+  default: break;
+  }
+  prepare(x, depth / 32, factors, sum_factor, prepared);
 }
 
 // MARK: Variants

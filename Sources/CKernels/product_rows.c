@@ -72,24 +72,20 @@ void slm_prepare(const struct slm_product *p, const float *x, int64_t x_step, fl
         prepared + i * (p->depth / 32 * SLM_PREPARED));
 }
 
-// How far ahead of four rows memory is asked for: the same place of rows to come, far enough that
-// they arrive, near enough that little of a matrix comes without having been asked for.
-static int64_t distance_ahead(const struct slm_matrix *m) {
-  int64_t bytes = SLM_DOTS_TOGETHER * m->row_bytes;
-  return ((4 << 10) + bytes - 1) / bytes * bytes;
-}
+// How many bytes ahead memory is asked for: far enough that it arrives in time, near enough that
+// little of a matrix comes without having been asked for.
+#define AHEAD 2048
 
 static void product_of_blocks(const struct slm_product *p, int64_t begin, int64_t end) {
   const struct slm_matrix *m = p->weight;
   slm_block_dots *dots_of = slm_block_dots_of(m->format);
-  int64_t ahead = distance_ahead(m);
   for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
     int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
     const void *w[SLM_DOTS_TOGETHER];
     for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++)
       w[r] = (const char *)m->data + (n + (r < count ? r : count - 1)) * m->row_bytes;
     float dots[4 * SLM_DOTS_TOGETHER];
-    dots_of(w, p->prepared, p->depth / 32 * SLM_PREPARED, p->rows, p->depth, ahead, dots);
+    dots_of(w, p->prepared, p->depth / 32 * SLM_PREPARED, p->rows, p->depth, AHEAD, dots);
     for (int64_t j = 0; j < p->rows; j++)
       for (int64_t r = 0; r < count; r++)
         p->y[j * p->y_step + n + r] = dots[4 * j + r] + (p->bias != NULL ? p->bias[n + r] : 0);

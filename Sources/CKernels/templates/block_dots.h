@@ -3,6 +3,7 @@
 //
 //     NAME(x)         the name of a function
 //     TARGET          the attribute that names the CPU
+//     TOGETHER        rows of w that are multiplied by one row of x together, one or four
 //     SUB_BLOCKS      how the loop over a large block's sub-blocks is compiled
 //     LOOK_UP(codes)  replaces codes of IQ4 by their values
 
@@ -16,12 +17,14 @@
   __builtin_convertvector((slm_signed8)((codes) << (24 - 8 * (k)) & 0xff000000), slm_v8)
 
 // Adds to own[i][r] what 32 codes of each of R rows of w contribute, times those of X rows of x.
+// MIDDLE tells whether the sums of x stand for a code of zero, MINIMUM whether something is added
+// to each value.
 #define ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN)                                            \
   do {                                                                                           \
     slm_v8 part[X][R];                                                                           \
     SLM_UNROLL for (int i = 0; i < X; i++) {                                                     \
       slm_v8 first = {};                                                                         \
-      if (MIDDLE > 0) first = SLM_LOAD8((from) + i * x_step + 32) * -(float)MIDDLE;              \
+      if (MIDDLE) first = SLM_LOAD8((from) + i * x_step + 32);                                   \
       SLM_UNROLL for (int r = 0; r < R; r++) part[i][r] = first;                                 \
     }                                                                                            \
     SLM_UNROLL for (int k = 0; k < 4; k++)                                                       \
@@ -29,7 +32,7 @@
         slm_v8 widened = WIDEN(codes[r], k, BITS);                                               \
         SLM_UNROLL for (int i = 0; i < X; i++) {                                                 \
           slm_v8 column = SLM_LOAD8((from) + i * x_step + 8 * k);                                \
-          if (k == 0 && MIDDLE == 0)                                                             \
+          if (k == 0 && !MIDDLE)                                                                 \
             part[i][r] = widened * column;                                                       \
           else                                                                                   \
             part[i][r] = widened * column + part[i][r];                                          \
@@ -43,8 +46,7 @@
       }                                                                                          \
   } while (0)
 
-// All blocks of four rows of w, R at a time. One row of x takes four together, which share what
-// they need of x; several are multiplied by one row of w each, so that their sums stay in registers.
+// All blocks of four rows of w, R at a time.
 #define EACH_ROW(X, R, BYTES, LENGTH, ...)                                                       \
   do {                                                                                           \
     slm_v8 sum[X][4];                                                                            \
@@ -100,7 +102,7 @@
       const void *const *w, const float *x, int64_t x_step, int64_t rows, int64_t depth,         \
       int64_t ahead, float *dots) {                                                              \
     switch (rows) {                                                                              \
-    case 1: KIND(1, 4, __VA_ARGS__); break;                                                      \
+    case 1: KIND(1, TOGETHER, __VA_ARGS__); break;                                               \
     case 2: KIND(2, 1, __VA_ARGS__); break;                                                      \
     case 3: KIND(3, 1, __VA_ARGS__); break;                                                      \
     default: KIND(4, 1, __VA_ARGS__);                                                            \
@@ -110,17 +112,17 @@
 #define CODES_IQ4_NL(p, u, codes) slm_codes_q4_0(p, u, codes), LOOK_UP(codes)
 #define CODES_IQ4_XS(p, u, codes) slm_codes_iq4_xs(p, u, codes), LOOK_UP(codes)
 
-DEFINE(q4_0, SMALL, 18, slm_codes_q4_0, 15, 8, 0, UNSIGNED)
+DEFINE(q4_0, SMALL, 18, slm_codes_q4_0, 15, 1, 0, UNSIGNED)
 DEFINE(q4_1, SMALL, 20, slm_codes_q4_1, 15, 0, 1, UNSIGNED)
-DEFINE(q5_0, SMALL, 22, slm_codes_q5_0, 31, 16, 0, UNSIGNED)
+DEFINE(q5_0, SMALL, 22, slm_codes_q5_0, 31, 1, 0, UNSIGNED)
 DEFINE(q5_1, SMALL, 24, slm_codes_q5_1, 31, 0, 1, UNSIGNED)
 DEFINE(q8_0, SMALL, 34, slm_codes_q8_0, 255, 0, 0, SIGNED)
 DEFINE(iq4_nl, SMALL, 18, CODES_IQ4_NL, 255, 0, 0, SIGNED)
 DEFINE(q2_k, LARGE, 84, slm_codes_q2_k, 3, 0, 1, UNSIGNED, 16, slm_grid_large_q2_k)
-DEFINE(q3_k, LARGE, 110, slm_codes_q3_k, 7, 4, 0, UNSIGNED, 16, slm_grid_large_q3_k)
+DEFINE(q3_k, LARGE, 110, slm_codes_q3_k, 7, 1, 0, UNSIGNED, 16, slm_grid_large_q3_k)
 DEFINE(q4_k, LARGE, 144, slm_codes_q4_k, 15, 0, 1, UNSIGNED, 32, slm_grid_large_q4_k)
 DEFINE(q5_k, LARGE, 176, slm_codes_q5_k, 31, 0, 1, UNSIGNED, 32, slm_grid_large_q4_k)
-DEFINE(q6_k, LARGE, 210, slm_codes_q6_k, 63, 32, 0, UNSIGNED, 16, slm_grid_large_q6_k)
+DEFINE(q6_k, LARGE, 210, slm_codes_q6_k, 63, 1, 0, UNSIGNED, 16, slm_grid_large_q6_k)
 DEFINE(iq4_xs, LARGE, 136, CODES_IQ4_XS, 255, 0, 0, SIGNED, 32, slm_grid_large_iq4_xs)
 
 // The function of a format, or NULL for one that is not listed.
