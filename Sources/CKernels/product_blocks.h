@@ -15,9 +15,9 @@
 // are masked and the rest converted, which makes byte k 256^k times too large. Prepared x is as
 // much smaller, and in the order in which codes come so. Both are exact.
 
-// Floats of prepared x for 32 columns: four vectors of eight, and eight sums. Column 4 l + k is lane
-// l of vector k, and the sum of the four is lane l of the last, times minus the code of zero in
-// formats that have one.
+// Floats of prepared x for 32 columns: four vectors of eight, and eight sums. Column 4 l + k is
+// lane l of vector k, and the sum of the four is lane l of the last, times minus the code of zero
+// in formats that have one.
 #define SLM_PREPARED 40
 
 // Prepares `depth` columns of one row of x for a format.

@@ -59,17 +59,24 @@ static inline void prefetch_rows(const struct slm_matrix *m, int64_t n) {
   for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows + b);
 }
 
+// Vectors that cross a line of the cache are read twice, so that a line is left for alignment.
+#define LINE 64
+
+static float *aligned(const float *prepared) {
+  return (float *)(((uintptr_t)prepared + LINE - 1) / LINE * LINE);
+}
+
 int64_t slm_prepared_floats(const struct slm_product *p) {
   bool fits = p->weight->storage == SLM_BLOCKS && p->rows <= 4
            && slm_block_dots_of(p->weight->format) != NULL;
-  return fits ? p->rows * (p->depth / 32 * SLM_PREPARED) : 0;
+  return fits ? p->rows * (p->depth / 32 * SLM_PREPARED) + LINE / 4 : 0;
 }
 
 void slm_prepare(const struct slm_product *p, const float *x, int64_t x_step, float *prepared) {
   for (int64_t i = 0; i < p->rows; i++)
     slm_prepare_row(
         p->weight->format, x + i * x_step, p->depth,
-        prepared + i * (p->depth / 32 * SLM_PREPARED));
+        aligned(prepared) + i * (p->depth / 32 * SLM_PREPARED));
 }
 
 // How many bytes ahead memory is asked for: far enough that it arrives in time, near enough that
@@ -79,13 +86,14 @@ void slm_prepare(const struct slm_product *p, const float *x, int64_t x_step, fl
 static void product_of_blocks(const struct slm_product *p, int64_t begin, int64_t end) {
   const struct slm_matrix *m = p->weight;
   slm_block_dots *dots_of = slm_block_dots_of(m->format);
+  const float *prepared = aligned(p->prepared);
   for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
     int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
     const void *w[SLM_DOTS_TOGETHER];
     for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++)
       w[r] = (const char *)m->data + (n + (r < count ? r : count - 1)) * m->row_bytes;
     float dots[4 * SLM_DOTS_TOGETHER];
-    dots_of(w, p->prepared, p->depth / 32 * SLM_PREPARED, p->rows, p->depth, AHEAD, dots);
+    dots_of(w, prepared, p->depth / 32 * SLM_PREPARED, p->rows, p->depth, AHEAD, dots);
     for (int64_t j = 0; j < p->rows; j++)
       for (int64_t r = 0; r < count; r++)
         p->y[j * p->y_step + n + r] = dots[4 * j + r] + (p->bias != NULL ? p->bias[n + r] : 0);
