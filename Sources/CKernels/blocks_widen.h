@@ -1,6 +1,7 @@
 #pragma once
 
 #include "blocks.h"
+#include "blocks_iq4.h"
 
 // One block to floats, per format. Codes become small signed integers, 16 at a time, which are
 // then converted and scaled.
@@ -150,11 +151,6 @@ SLM_INLINE void slm_widen_q6_k(const slm_q6_k *block, float *out) {
     SLM_SCALED(out, SLM_SIGNED(codes) - (int8_t)32, d * (float)(int8_t)block->scales[group]);
   }
 }
-
-// The sixteen values of IQ4_NL and IQ4_XS, denser near zero as weights are.
-static const int8_t slm_iq4_values[16] = {
-  -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
-};
 
 // Sixteen bytes to the 32 values of their low and high nibbles, scaled.
 SLM_INLINE void slm_widen_iq4(const uint8_t *q, float scale, float *out) {

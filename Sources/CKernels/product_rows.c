@@ -9,11 +9,6 @@ SLM_DEFINE_DOTS(dots_f32, SLM_NO_SCALE, SLM_LOAD_F32)
 SLM_DEFINE_DOTS(dots_f16, SLM_NO_SCALE, SLM_LOAD_F16)
 SLM_DEFINE_DOTS(dots_bf16, SLM_NO_SCALE, SLM_LOAD_BF16)
 SLM_DEFINE_DOTS(dots_i8, SLM_NO_SCALE, SLM_LOAD_I8)
-SLM_DEFINE_BLOCK_DOTS(dots_q4_0, 4, 0, 18, 8, SLM_UNPACK_Q4_0)
-SLM_DEFINE_BLOCK_DOTS(dots_q4_1, 4, 0, 20, -1, SLM_UNPACK_Q4_1)
-SLM_DEFINE_BLOCK_DOTS(dots_q5_0, 4, 0, 22, 16, SLM_UNPACK_Q5_0)
-SLM_DEFINE_BLOCK_DOTS(dots_q5_1, 4, 0, 24, -1, SLM_UNPACK_Q5_1)
-SLM_DEFINE_BLOCK_DOTS(dots_q8_0, 1, 2048, 34, 0, SLM_UNPACK_Q8_0)
 SLM_DEFINE_DOTS(dots_codes4, SLM_NO_SCALE, SLM_LOAD_CODES4)
 
 typedef void dots_function(
@@ -30,16 +25,7 @@ static dots_function *direct_dots(const struct slm_matrix *m, int64_t rows) {
     if (m->type == SLM_BFLOAT16) return dots_bf16;
     return m->type == SLM_INT8 ? dots_i8 : NULL;
   }
-  if (m->storage == SLM_BLOCKS) {
-    switch (m->format) {
-    case SLM_BLOCK_Q4_0: return dots_q4_0;
-    case SLM_BLOCK_Q4_1: return dots_q4_1;
-    case SLM_BLOCK_Q5_0: return dots_q5_0;
-    case SLM_BLOCK_Q5_1: return dots_q5_1;
-    case SLM_BLOCK_Q8_0: return dots_q8_0;
-    default: return NULL;
-    }
-  }
+  if (m->storage == SLM_BLOCKS) return NULL;
   bool fits = m->bits == 4 && m->offsets == NULL && m->group % 16 == 0;
   return fits && m->columns % 16 == 0 ? dots_codes4 : NULL;
 }
@@ -73,8 +59,50 @@ static inline void prefetch_rows(const struct slm_matrix *m, int64_t n) {
   for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(rows + b);
 }
 
+// Vectors that cross a line of the cache are read twice, so that a line is left for alignment.
+#define LINE 64
+
+static float *aligned(const float *prepared) {
+  return (float *)(((uintptr_t)prepared + LINE - 1) / LINE * LINE);
+}
+
+int64_t slm_prepared_floats(const struct slm_product *p) {
+  bool fits = p->weight->storage == SLM_BLOCKS && p->rows <= 4
+           && slm_block_dots_of(p->weight->format) != NULL;
+  return fits ? p->rows * (p->depth / 32 * SLM_PREPARED) + LINE / 4 : 0;
+}
+
+void slm_prepare(const struct slm_product *p, const float *x, int64_t x_step, float *prepared) {
+  for (int64_t i = 0; i < p->rows; i++)
+    slm_prepare_row(
+        p->weight->format, x + i * x_step, p->depth,
+        aligned(prepared) + i * (p->depth / 32 * SLM_PREPARED));
+}
+
+// How many bytes ahead memory is asked for: far enough that it arrives in time, near enough that
+// little of a matrix comes without having been asked for.
+#define AHEAD 2048
+
+static void product_of_blocks(const struct slm_product *p, int64_t begin, int64_t end) {
+  const struct slm_matrix *m = p->weight;
+  slm_block_dots *dots_of = slm_block_dots_of(m->format);
+  const float *prepared = aligned(p->prepared);
+  for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
+    int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
+    const void *w[SLM_DOTS_TOGETHER];
+    for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++)
+      w[r] = (const char *)m->data + (n + (r < count ? r : count - 1)) * m->row_bytes;
+    float dots[4 * SLM_DOTS_TOGETHER];
+    dots_of(w, prepared, p->depth / 32 * SLM_PREPARED, p->rows, p->depth, AHEAD, dots);
+    for (int64_t j = 0; j < p->rows; j++)
+      for (int64_t r = 0; r < count; r++)
+        p->y[j * p->y_step + n + r] = dots[4 * j + r] + (p->bias != NULL ? p->bias[n + r] : 0);
+  }
+}
+
 void slm_product_rows(
     const struct slm_product *p, const float *x, int64_t x_step, int64_t begin, int64_t end) {
+  if (p->prepared != NULL) return product_of_blocks(p, begin, end);
   const struct slm_matrix *m = p->weight;
   dots_function *direct = direct_dots(m, p->rows);
   dots_function *dots_of = direct != NULL ? direct : dots_f32;
@@ -84,8 +112,7 @@ void slm_product_rows(
   float *scratch = slm_scratch((size_t)(SLM_DOTS_TOGETHER * row_floats) * sizeof(float));
   for (int64_t n = begin; n < end; n += SLM_DOTS_TOGETHER) {
     int64_t count = end - n < SLM_DOTS_TOGETHER ? end - n : SLM_DOTS_TOGETHER;
-    // Those of Q8_0 ask for memory themselves.
-    if (direct != dots_q8_0) prefetch_rows(m, n);
+    prefetch_rows(m, n);
     const void *w[SLM_DOTS_TOGETHER];
     struct slm_codes codes = {.group = m->group};
     for (int64_t r = 0; r < SLM_DOTS_TOGETHER; r++) {

@@ -50,6 +50,19 @@ SLM_INLINE void slm_sums4(const slm_v16 v[4], float sums[4]) {
   memcpy(sums, &quarter, sizeof quarter);
 }
 
+// The same for vectors of eight lanes.
+SLM_INLINE void slm_sums4x8(const slm_v8 v[4], float sums[4]) {
+  slm_v8 a = __builtin_shufflevector(v[0], v[1], 0, 8, 1, 9, 4, 12, 5, 13)
+           + __builtin_shufflevector(v[0], v[1], 2, 10, 3, 11, 6, 14, 7, 15);
+  slm_v8 b = __builtin_shufflevector(v[2], v[3], 0, 8, 1, 9, 4, 12, 5, 13)
+           + __builtin_shufflevector(v[2], v[3], 2, 10, 3, 11, 6, 14, 7, 15);
+  slm_v8 c = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+           + __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+  slm_v4 all = __builtin_shufflevector(c, c, 0, 1, 2, 3)
+             + __builtin_shufflevector(c, c, 4, 5, 6, 7);
+  memcpy(sums, &all, sizeof all);
+}
+
 // Adds the lanes of one vector, halves first.
 SLM_INLINE float slm_sum16(const slm_v16 *v) {
   slm_v8 half = __builtin_shufflevector(*v, *v, 0, 1, 2, 3, 4, 5, 6, 7)

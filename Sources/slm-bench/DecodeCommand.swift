@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Models
 internal import Tensor
 
@@ -32,28 +33,43 @@ struct DecodeCommand: ParsableCommand {
     }
     let bytes = Double(model.outline.parts.reduce(0) { $0 + $1.byteCount })
     let copy = MachineCeiling.copy()
-    var produced = 0
-    let time = Measurement(repeating: options.repeat) {
-      // The end of text never stops the measurement: greedy tokens are fed back as they come.
+    // The end of text never stops the measurement: greedy tokens are fed back as they come.
+    func generate() {
       let cache = KeyValueCache(model.configuration, capacity: tokens + 1)
       var token: Int32 = 1
       var sampler = Sampler(Sampling())
-      produced = 0
       for _ in 0..<tokens {
         let hidden = model.hidden([[token]], cache: cache)
-        token = sampler.next(model.logits(hidden).elements(as: Float.self))
-        produced += 1
+        let logits = model.logits(hidden)
+        token = OperationClock.measure("sampling") {
+          sampler.next(logits.elements(as: Float.self))
+        }
       }
     }
-    let rate = Double(produced) / time.best
+    let time = Measurement(repeating: options.repeat) { generate() }
+    let state = model.hidden([[1]])
+    let head = Measurement(repeating: 5 * options.repeat) { _ = model.logits(state) }
+    let clock = ContinuousClock()
+    var whole = Duration.zero
+    let times = OperationClock.measureAll { whole = clock.measure { generate() } }
+    let rate = Double(tokens) / time.best
+    var shares: [(name: String, value: Double)] = []
+    var rest = 1.0
+    for (name, time) in times.sorted(by: { $0.value > $1.value }) {
+      rest -= time / whole
+      shares.append(("share_of_\(name.replacingOccurrences(of: " ", with: "_"))", time / whole))
+    }
+    shares.append(("share_of_the_rest", rest))
     try report(
       "Generation of \(tokens) tokens from one",
       [
         ("tokens_per_second", rate),
-        ("tokens_per_second_median", Double(produced) / time.median),
+        ("tokens_per_second_median", Double(tokens) / time.median),
         ("weight_gigabytes_per_second", rate * bytes / 1e9),
         ("copy_gigabytes_per_second", copy),
-      ],
+        ("milliseconds_per_token", time.best / Double(tokens) * 1e3),
+        ("head_milliseconds", head.best * 1e3),
+      ] + shares,
       json: options.json
     )
   }

@@ -88,6 +88,56 @@ struct StoredProductTests {
     #expect(scale > 0 && scale.isFinite)
   }
 
+  @Test(
+    "of few rows equals the product of the widened blocks in float64",
+    arguments: BlockFormat.allCases,
+    1...5
+  )
+  func fewRowsOfBlocks(format: BlockFormat, rows: Int) {
+    var random = Random(seed: 21)
+    for (outputs, blocks) in [(1, 1), (2, 3), (7, 2), (37, 5)] {
+      let sample = RandomBlocks(format, outputs: outputs, blocks: blocks, &random)
+      let x = random.normal([rows, sample.matrix.columns])
+      let bias = random.normal([outputs], deviation: 0.01)
+      let y = x.multiplied(by: sample.matrix, bias: bias).elements(as: Float.self)
+      let (numbers, values) = (x.numbers, sample.matrix.widened().numbers)
+      let (added, columns) = (bias.numbers, sample.matrix.columns)
+      for (index, result) in y.enumerated() {
+        let (row, output) = (index / outputs, index % outputs)
+        let terms = (0..<columns).map {
+          numbers[row * columns + $0] * values[output * columns + $0]
+        }
+        let magnitude = terms.reduce(abs(added[output])) { $0 + abs($1) }
+        let error = abs(Double(result) - terms.reduce(added[output], +))
+        #expect(error <= 3e-6 * magnitude, "\(outputs) outputs, output \(output) of row \(row)")
+      }
+    }
+  }
+
+  @Test(
+    "with blocks is the same bit by bit on one thread as on all",
+    arguments: BlockFormat.allCases
+  )
+  func threadsOfBlocks(format: BlockFormat) {
+    var random = Random(seed: 22)
+    let sample = RandomBlocks(
+      format,
+      outputs: 1025,
+      blocks: 1536 / format.blockLength,
+      &random
+    )
+    let x = random.normal([1, 1536])
+    let together = x.multiplied(by: sample.matrix).numbers
+    #expect(x.multiplied(by: sample.matrix).numbers == together)
+    let differs = Flag()
+    parallelRanges(2) { _ in
+      if x.multiplied(by: sample.matrix).numbers != together { differs.raise() }
+    }
+    #expect(!differs.isRaised)
+    let part = x.multiplied(by: sample.matrix.rows(3..<700)).numbers
+    #expect(part == Array(together[3..<700]))
+  }
+
   @Test("of float64 agrees with float32")
   func double() {
     var random = Random(seed: 5)
@@ -167,6 +217,34 @@ struct StoredProductTests {
       difference(sample.matrix.gathered(rows: ids), sample.values.gathered(rows: ids)) == nil
     )
     #expect(difference(sample.matrix.widened(rows: 4..<9), sample.values.rows(4..<9)) == nil)
+  }
+}
+
+/// Blocks whose every byte is random, but for the scales in half precision, which stay near one.
+private struct RandomBlocks {
+  let matrix: StoredMatrix
+
+  init(_ format: BlockFormat, outputs: Int, blocks: Int, _ random: inout Random) {
+    let halves: [Int] =
+      switch format {
+      case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
+      case .q2_K: [80, 82]
+      case .q3_K: [108]
+      case .q6_K: [208]
+      default: [0]
+      }
+    var bytes: [UInt8] = []
+    for _ in 0..<outputs * blocks {
+      var block = (0..<format.blockByteCount).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      // A sign, an exponent from -3 to 0, and any fraction.
+      for at in halves { block[at + 1] = block[at + 1] & 0x8F | 0x30 }
+      bytes += block
+    }
+    matrix = StoredMatrix(
+      blocks: Tensor(bytes, shape: [outputs, blocks * format.blockByteCount]),
+      format: format,
+      columns: blocks * format.blockLength
+    )
   }
 }
 

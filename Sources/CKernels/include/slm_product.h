@@ -9,7 +9,17 @@ struct slm_product {
   const float *bias;  // [outputs], or NULL
   float *y;
   int64_t y_step;  // elements between rows of y
+  // The rows of x as slm_prepare writes them, or NULL where slm_prepared_floats is 0.
+  const float *prepared;
 };
+
+// The floats that preparing x takes, once for the whole product, before slm_product_rows; 0 where
+// it is taken as it is.
+int64_t slm_prepared_floats(const struct slm_product *product);
+
+// Puts all rows of x into the order in which the weight's codes come.
+void slm_prepare(
+    const struct slm_product *product, const float *x, int64_t x_step, float *prepared);
 
 // Computes outputs begin..<end of few rows, straight from x[rows][x_step], at the speed at which
 // the weight can be read.

@@ -135,17 +135,24 @@ extension StoredMatrix {
       product.bias = bias.map { $0.unsafeFloats }
       product.y = result.unsafeMutableFloats
       product.y_step = Int64(rows)
-      let (shared, base) = (Shared(product), Shared(x.unsafeFloats))
       let grain = max(4, (1 << 15) / max(1, depth * count) / 4 * 4)
-      parallelRanges((rows + 3) / 4, grain: grain / 4) { range in
-        withUnsafePointer(to: shared.pointer) {
-          slm_product_rows(
-            $0,
-            base.pointer,
-            Int64(depth),
-            Int64(4 * range.lowerBound),
-            min($0.pointee.outputs, Int64(4 * range.upperBound))
-          )
+      let preparedCount = Int(slm_prepared_floats(&product))
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: preparedCount) { prepared in
+        if preparedCount > 0 {
+          slm_prepare(&product, x.unsafeFloats, Int64(depth), prepared.baseAddress)
+          product.prepared = UnsafePointer(prepared.baseAddress)
+        }
+        let (shared, base) = (Shared(product), Shared(x.unsafeFloats))
+        parallelRanges((rows + 3) / 4, grain: grain / 4) { range in
+          withUnsafePointer(to: shared.pointer) {
+            slm_product_rows(
+              $0,
+              base.pointer,
+              Int64(depth),
+              Int64(4 * range.lowerBound),
+              min($0.pointee.outputs, Int64(4 * range.upperBound))
+            )
+          }
         }
       }
     }

@@ -1,0 +1,159 @@
+// Dot products of rows of GGUF blocks with prepared rows of x, compiled for one CPU; see
+// product_blocks.c. To be defined:
+//
+//     NAME(x)         the name of a function
+//     TARGET          the attribute that names the CPU
+//     TOGETHER        rows of w that are multiplied by one row of x together, one or four
+//     SUB_BLOCKS      how the loop over a large block's sub-blocks is compiled
+//     LOOK_UP(codes)  replaces codes of IQ4 by their values
+
+// Byte k of each lane where it lies, as a number: 256^k times the code, which prepared x makes up
+// for. BITS are those of a code.
+#define UNSIGNED(codes, k, BITS) \
+  __builtin_convertvector((slm_signed8)((codes) & (uint32_t)(BITS) << 8 * (k)), slm_v8)
+
+// The same of signed bytes, moved to the top: 256^3 times the code.
+#define SIGNED(codes, k, BITS) \
+  __builtin_convertvector((slm_signed8)((codes) << (24 - 8 * (k)) & 0xff000000), slm_v8)
+
+// Adds to own[i][r] what 32 codes of each of R rows of w contribute, times those of X rows of x.
+// MIDDLE tells whether the sums of x stand for a code of zero, MINIMUM whether something is added
+// to each value.
+#define ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN)                                            \
+  do {                                                                                           \
+    slm_v8 part[X][R];                                                                           \
+    SLM_UNROLL for (int i = 0; i < X; i++) {                                                     \
+      slm_v8 first = {};                                                                         \
+      if (MIDDLE) first = SLM_LOAD8((from) + i * x_step + 32);                                   \
+      SLM_UNROLL for (int r = 0; r < R; r++) part[i][r] = first;                                 \
+    }                                                                                            \
+    SLM_UNROLL for (int k = 0; k < 4; k++)                                                       \
+      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
+        slm_v8 widened = WIDEN(codes[r], k, BITS);                                               \
+        SLM_UNROLL for (int i = 0; i < X; i++) {                                                 \
+          slm_v8 column = SLM_LOAD8((from) + i * x_step + 8 * k);                                \
+          if (k == 0 && !MIDDLE)                                                                 \
+            part[i][r] = widened * column;                                                       \
+          else                                                                                   \
+            part[i][r] = widened * column + part[i][r];                                          \
+        }                                                                                        \
+      }                                                                                          \
+    SLM_UNROLL for (int i = 0; i < X; i++)                                                       \
+      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
+        own[i][r] = part[i][r] * scale[r] + own[i][r];                                           \
+        if (MINIMUM)                                                                             \
+          own[i][r] = SLM_LOAD8((from) + i * x_step + 32) * minimum[r] + own[i][r];              \
+      }                                                                                          \
+  } while (0)
+
+// All blocks of four rows of w, R at a time.
+#define EACH_ROW(X, R, BYTES, LENGTH, ...)                                                       \
+  do {                                                                                           \
+    slm_v8 sum[X][4];                                                                            \
+    for (int s = 0; s < 4; s += R) {                                                             \
+      slm_v8 own[X][R] = {};                                                                     \
+      const float *from = x;                                                                     \
+      for (int64_t b = 0; b < depth / LENGTH; b++) {                                             \
+        const uint8_t *p[R];                                                                     \
+        SLM_UNROLL for (int r = 0; r < R; r++) p[r] = (const uint8_t *)w[s + r] + b * BYTES;     \
+        __VA_ARGS__                                                                              \
+      }                                                                                          \
+      SLM_UNROLL for (int i = 0; i < X; i++)                                                     \
+        SLM_UNROLL for (int r = 0; r < R; r++) sum[i][s + r] = own[i][r];                        \
+    }                                                                                            \
+    SLM_UNROLL for (int i = 0; i < X; i++) slm_sums4x8(sum[i], dots + 4 * i);                    \
+  } while (0)
+
+// Blocks of 32, which begin with their scale and, if MINIMUM, what is added.
+#define SMALL(X, R, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN)                                  \
+  EACH_ROW(X, R, BYTES, 32, {                                                                    \
+    slm_v8 scale[R], minimum[R];                                                                 \
+    slm_grid_small(p, R, MINIMUM, scale, minimum);                                               \
+    slm_codes32 codes[R];                                                                        \
+    SLM_UNROLL for (int r = 0; r < R; r++) {                                                     \
+      __builtin_prefetch(p[r] + ahead);                                                          \
+      CODES(p[r], 0, &codes[r]);                                                                \
+    }                                                                                            \
+    ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN);                                               \
+    from += SLM_PREPARED;                                                                        \
+  })
+
+// Blocks of 256 with sub-blocks of SUB, whose scales and minimums GRID writes.
+#define LARGE(X, R, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN, SUB, GRID)                       \
+  EACH_ROW(X, R, BYTES, 256, {                                                                   \
+    float scales[R][16], minimums[R][16];                                                        \
+    SLM_UNROLL for (int r = 0; r < R; r++) GRID(p[r], scales[r], minimums[r]);                   \
+    SUB_BLOCKS for (int u = 0; u < 8; u++) {                                                     \
+      slm_codes32 codes[R];                                                                      \
+      slm_v8 scale[R], minimum[R];                                                               \
+      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
+        __builtin_prefetch(p[r] + ahead + u * BYTES / 8);                                        \
+        CODES(p[r], u, &codes[r]);                                                              \
+        slm_spread_grid(scales[r], u, SUB, &scale[r]);                                           \
+        if (MINIMUM) slm_spread_grid(minimums[r], u, SUB, &minimum[r]);                          \
+      }                                                                                          \
+      ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN);                                             \
+      from += SLM_PREPARED;                                                                      \
+    }                                                                                            \
+  })
+
+#define DEFINE(FORMAT, KIND, ...)                                                                \
+  TARGET static void NAME(FORMAT)(                                                               \
+      const void *const *w, const float *x, int64_t x_step, int64_t rows, int64_t depth,         \
+      int64_t ahead, float *dots) {                                                              \
+    switch (rows) {                                                                              \
+    case 1: KIND(1, TOGETHER, __VA_ARGS__); break;                                               \
+    case 2: KIND(2, 1, __VA_ARGS__); break;                                                      \
+    case 3: KIND(3, 1, __VA_ARGS__); break;                                                      \
+    default: KIND(4, 1, __VA_ARGS__);                                                            \
+    }                                                                                            \
+  }
+
+#define CODES_IQ4_NL(p, u, codes) slm_codes_q4_0(p, u, codes), LOOK_UP(codes)
+#define CODES_IQ4_XS(p, u, codes) slm_codes_iq4_xs(p, u, codes), LOOK_UP(codes)
+
+DEFINE(q4_0, SMALL, 18, slm_codes_q4_0, 15, 1, 0, UNSIGNED)
+DEFINE(q4_1, SMALL, 20, slm_codes_q4_1, 15, 0, 1, UNSIGNED)
+DEFINE(q5_0, SMALL, 22, slm_codes_q5_0, 31, 1, 0, UNSIGNED)
+DEFINE(q5_1, SMALL, 24, slm_codes_q5_1, 31, 0, 1, UNSIGNED)
+DEFINE(q8_0, SMALL, 34, slm_codes_q8_0, 255, 0, 0, SIGNED)
+DEFINE(iq4_nl, SMALL, 18, CODES_IQ4_NL, 255, 0, 0, SIGNED)
+DEFINE(q2_k, LARGE, 84, slm_codes_q2_k, 3, 0, 1, UNSIGNED, 16, slm_grid_large_q2_k)
+DEFINE(q3_k, LARGE, 110, slm_codes_q3_k, 7, 1, 0, UNSIGNED, 16, slm_grid_large_q3_k)
+DEFINE(q4_k, LARGE, 144, slm_codes_q4_k, 15, 0, 1, UNSIGNED, 32, slm_grid_large_q4_k)
+DEFINE(q5_k, LARGE, 176, slm_codes_q5_k, 31, 0, 1, UNSIGNED, 32, slm_grid_large_q4_k)
+DEFINE(q6_k, LARGE, 210, slm_codes_q6_k, 63, 1, 0, UNSIGNED, 16, slm_grid_large_q6_k)
+DEFINE(iq4_xs, LARGE, 136, CODES_IQ4_XS, 255, 0, 0, SIGNED, 32, slm_grid_large_iq4_xs)
+
+// The function of a format, or NULL for one that is not listed.
+static slm_block_dots *NAME(block_dots)(int format) {
+  switch (format) {
+  case SLM_BLOCK_Q4_0: return NAME(q4_0);
+  case SLM_BLOCK_Q4_1: return NAME(q4_1);
+  case SLM_BLOCK_Q5_0: return NAME(q5_0);
+  case SLM_BLOCK_Q5_1: return NAME(q5_1);
+  case SLM_BLOCK_Q8_0: return NAME(q8_0);
+  case SLM_BLOCK_IQ4_NL: return NAME(iq4_nl);
+  case SLM_BLOCK_Q2_K: return NAME(q2_k);
+  case SLM_BLOCK_Q3_K: return NAME(q3_k);
+  case SLM_BLOCK_Q4_K: return NAME(q4_k);
+  case SLM_BLOCK_Q5_K: return NAME(q5_k);
+  case SLM_BLOCK_Q6_K: return NAME(q6_k);
+  case SLM_BLOCK_IQ4_XS: return NAME(iq4_xs);
+  default: return NULL;
+  }
+}
+
+#undef UNSIGNED
+#undef SIGNED
+#undef ADD
+#undef EACH_ROW
+#undef SMALL
+#undef LARGE
+#undef DEFINE
+#undef CODES_IQ4_NL
+#undef CODES_IQ4_XS
+#undef NAME
+#undef TARGET
+#undef SUB_BLOCKS
+#undef LOOK_UP
