@@ -170,3 +170,40 @@ void slm_sparse_columns(
     for (int64_t k = p + 1; k < end; k++) weights[k] -= error * u[k];
   }
 }
+
+void slm_nonzero_bits(const float *values, int64_t count, uint8_t *bits) {
+  for (int64_t start = 0; start < count; start += 8) {
+    const int64_t width = count - start < 8 ? count - start : 8;
+    uint32_t byte = 0;
+    for (int64_t i = 0; i < width; i++) byte |= (uint32_t)(values[start + i] != 0) << i;
+    bits[start / 8] = (uint8_t)byte;
+  }
+}
+
+void slm_clear_marked(const uint8_t *mask, int64_t count, uint8_t *bits) {
+  for (int64_t start = 0; start < count; start += 8) {
+    const int64_t width = count - start < 8 ? count - start : 8;
+    uint32_t byte = 0;
+    for (int64_t i = 0; i < width; i++) byte |= (uint32_t)(mask[start + i] != 0) << i;
+    bits[start / 8] &= (uint8_t)~byte;
+  }
+}
+
+SLM_MULTIVERSION
+void slm_clear_unset(const uint8_t *restrict bits, int64_t count, float *restrict values) {
+  const int64_t whole = count / 8;
+  for (int64_t b = 0; b < whole; b++) {
+    const uint32_t byte = bits[b];
+    float *v = values + 8 * b;
+    for (uint32_t i = 0; i < 8; i++) v[i] = (byte >> i) & 1u ? v[i] : 0.0f;
+  }
+  for (int64_t i = 8 * whole; i < count; i++) {
+    if (!((bits[i / 8] >> (i % 8)) & 1u)) values[i] = 0;
+  }
+}
+
+int64_t slm_count_bits(const uint8_t *bits, int64_t count) {
+  int64_t set = 0;
+  for (int64_t i = 0; i < (count + 7) / 8; i++) set += __builtin_popcount(bits[i]);
+  return set;
+}
