@@ -144,6 +144,7 @@ extension Mask {
   ///   - weight: The matrix, `[outputs, inputs]`, `float32`.
   ///   - fraction: The fraction of all weights that goes.
   ///   - pattern: Where zeros may lie in the end.
+  /// - Returns: The marks.
   package static func partial(
     _ weight: Tensor,
     fraction: Double,

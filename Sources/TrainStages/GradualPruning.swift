@@ -107,6 +107,7 @@ public struct GradualPruning: OptionGroup {
   /// - Parameters:
   ///   - promise: The model before the training.
   ///   - trained: The names of what is trained.
+  /// - Returns: The problems.
   func check(_ promise: ModelPromise, trained: Set<String>) -> [StageProblem] {
     let problems = selection.check(promise).map {
       StageProblem($0.message, option: $0.option.map { "prune.\($0)" } ?? "prune")

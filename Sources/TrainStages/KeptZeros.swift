@@ -93,6 +93,7 @@ extension TrainOptions {
   /// - Parameters:
   ///   - model: The model, whose parameters have their first values.
   ///   - steps: How many steps the training has.
+  /// - Returns: What is held.
   package func heldZeros(_ model: LanguageModel, steps: Int) -> HeldZeros? {
     var held: [Parameter] = []
     var growing: Set<ObjectIdentifier> = []

@@ -68,3 +68,13 @@ void slm_clear_unset(const uint8_t *bits, int64_t count, float *values);
 
 // The number of bits that are 1.
 int64_t slm_count_bits(const uint8_t *bits, int64_t count);
+
+// Of a row of `count` elements of `size` bytes (1, 2 or 4), writes a bit for each, 1 if any of its
+// bits is set, and one after another those elements. Either may be NULL. Returns how many these
+// are.
+int64_t slm_bitmask_split(
+    const void *row, int64_t count, int64_t size, uint8_t *bits, void *values);
+
+// The reverse of slm_bitmask_split. Returns how many values were used.
+int64_t slm_bitmask_join(
+    const uint8_t *bits, int64_t count, int64_t size, const void *values, void *row);
