@@ -67,9 +67,10 @@ let modules: [Module] = [
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
   ),
+  Module(name: "Sparsity", uses: ["CKernels", "Tensor", "Models", "Pipeline"], tested: false),
   Module(
     name: "TrainStages",
-    uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", crypto]
+    uses: ["Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "Sparsity", crypto]
   ),
   Module(
     name: "Distill",
@@ -84,7 +85,10 @@ let modules: [Module] = [
       "TrainStages", "Pipeline",
     ]
   ),
-  Module(name: "Prune", uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline"]),
+  Module(
+    name: "Prune",
+    uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline", "Sparsity"]
+  ),
   Module(
     name: "Export",
     uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]

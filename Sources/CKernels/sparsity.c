@@ -170,3 +170,88 @@ void slm_sparse_columns(
     for (int64_t k = p + 1; k < end; k++) weights[k] -= error * u[k];
   }
 }
+
+void slm_nonzero_bits(const float *values, int64_t count, uint8_t *bits) {
+  for (int64_t start = 0; start < count; start += 8) {
+    const int64_t width = count - start < 8 ? count - start : 8;
+    uint32_t byte = 0;
+    for (int64_t i = 0; i < width; i++) byte |= (uint32_t)(values[start + i] != 0) << i;
+    bits[start / 8] = (uint8_t)byte;
+  }
+}
+
+void slm_clear_marked(const uint8_t *mask, int64_t count, uint8_t *bits) {
+  for (int64_t start = 0; start < count; start += 8) {
+    const int64_t width = count - start < 8 ? count - start : 8;
+    uint32_t byte = 0;
+    for (int64_t i = 0; i < width; i++) byte |= (uint32_t)(mask[start + i] != 0) << i;
+    bits[start / 8] &= (uint8_t)~byte;
+  }
+}
+
+SLM_MULTIVERSION
+void slm_clear_unset(const uint8_t *restrict bits, int64_t count, float *restrict values) {
+  const int64_t whole = count / 8;
+  for (int64_t b = 0; b < whole; b++) {
+    const uint32_t byte = bits[b];
+    float *v = values + 8 * b;
+    for (uint32_t i = 0; i < 8; i++) v[i] = (byte >> i) & 1u ? v[i] : 0.0f;
+  }
+  for (int64_t i = 8 * whole; i < count; i++) {
+    if (!((bits[i / 8] >> (i % 8)) & 1u)) values[i] = 0;
+  }
+}
+
+int64_t slm_count_bits(const uint8_t *bits, int64_t count) {
+  int64_t set = 0;
+  for (int64_t i = 0; i < (count + 7) / 8; i++) set += __builtin_popcount(bits[i]);
+  return set;
+}
+
+#define SLM_BITMASK(type)                                                                          \
+  static int64_t slm_split_##type(                                                                 \
+      const type *row, int64_t count, uint8_t *bits, type *values) {                               \
+    int64_t used = 0;                                                                              \
+    for (int64_t start = 0; start < count; start += 8) {                                           \
+      const int64_t width = count - start < 8 ? count - start : 8;                                 \
+      uint32_t byte = 0;                                                                           \
+      for (int64_t i = 0; i < width; i++) {                                                        \
+        const type element = row[start + i];                                                       \
+        if (element == 0) continue;                                                                \
+        byte |= 1u << i;                                                                           \
+        if (values) values[used] = element;                                                        \
+        used++;                                                                                    \
+      }                                                                                            \
+      if (bits) bits[start / 8] = (uint8_t)byte;                                                   \
+    }                                                                                              \
+    return used;                                                                                   \
+  }                                                                                                \
+  static int64_t slm_join_##type(                                                                  \
+      const uint8_t *bits, int64_t count, const type *values, type *row) {                         \
+    int64_t used = 0;                                                                              \
+    for (int64_t i = 0; i < count; i++) {                                                          \
+      row[i] = (bits[i / 8] >> (i % 8)) & 1u ? values[used++] : 0;                                 \
+    }                                                                                              \
+    return used;                                                                                   \
+  }
+SLM_BITMASK(uint8_t)
+SLM_BITMASK(uint16_t)
+SLM_BITMASK(uint32_t)
+
+int64_t slm_bitmask_split(
+    const void *row, int64_t count, int64_t size, uint8_t *bits, void *values) {
+  switch (size) {
+    case 1: return slm_split_uint8_t(row, count, bits, values);
+    case 2: return slm_split_uint16_t(row, count, bits, values);
+    default: return slm_split_uint32_t(row, count, bits, values);
+  }
+}
+
+int64_t slm_bitmask_join(
+    const uint8_t *bits, int64_t count, int64_t size, const void *values, void *row) {
+  switch (size) {
+    case 1: return slm_join_uint8_t(bits, count, values, row);
+    case 2: return slm_join_uint16_t(bits, count, values, row);
+    default: return slm_join_uint32_t(bits, count, values, row);
+  }
+}

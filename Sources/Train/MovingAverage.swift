@@ -66,6 +66,11 @@ public final class MovingAverage {
     }
   }
 
+  /// Changes the averages in place.
+  func change(_ body: (Parameter, inout Tensor) -> Void) {
+    for (index, parameter) in parameters.enumerated() { body(parameter, &values[index]) }
+  }
+
   /// Exchanges the parameters' values with the averages; a second call exchanges them back.
   ///
   /// - Complexity: O(parameters); no element is copied.

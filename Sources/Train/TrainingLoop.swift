@@ -36,6 +36,10 @@ public struct TrainingLoop<Batch> {
   public var loss: (Batch) throws -> Tensor
   /// Measures the mean loss on other data with the parameters' present values.
   public var validationLoss: (() throws -> Double)?
+  /// Elements that stay zero; nil for none.
+  ///
+  /// They belong to the saved state, so that a resumed training holds the same ones.
+  public var heldZeros: HeldZeros?
   /// Called after each step.
   ///
   /// If it throws, training ends with that error; on `CancellationError` the state is saved first.

@@ -50,9 +50,12 @@ extension TrainingRun {
       loop.parameters,
       loss,
       whenComplete: { parameter, gradient in
+        var gradient = gradient
+        loop.heldZeros?.clear(&gradient, of: parameter)
         // After a gradient that is not finite nothing can be saved, but less is spoilt.
         guard norm.firstNotFinite == nil, norm.add(gradient, of: parameter) else { return }
         optimizer.update(parameter, gradient, rate: rate, step: step)
+        keepZeros(of: parameter)
       }
     )
     try check(norm, step)
@@ -66,6 +69,11 @@ extension TrainingRun {
     _ gradients: inout Gradients
   ) throws -> Double {
     var norm = GradientNorm()
+    for parameter in loop.heldZeros?.parameters ?? [] {
+      guard var gradient = gradients.take(parameter) else { continue }
+      loop.heldZeros?.clear(&gradient, of: parameter)
+      gradients[parameter] = gradient
+    }
     for parameter in loop.parameters {
       if let gradient = gradients[parameter] { norm.add(gradient, of: parameter) }
     }
@@ -75,8 +83,15 @@ extension TrainingRun {
     for parameter in loop.parameters {
       guard let gradient = gradients.take(parameter) else { continue }
       optimizer.update(parameter, gradient, rate: rate, step: step, gradientScale: scale)
+      keepZeros(of: parameter)
     }
     return length
+  }
+
+  /// Undoes what older moments and the rule made of what is held.
+  private func keepZeros(of parameter: Parameter) {
+    guard let held = loop.heldZeros, held.contains(parameter) else { return }
+    parameter.update { held.clear(&$0, of: parameter) }
   }
 
   // MARK: - Trouble

@@ -46,10 +46,11 @@ final class TrainingRun<Batch> {
     for parameter in loop.parameters {
       hash.update(data: Data("\(parameter.name) \(parameter.shape) \(parameter.dtype)\n".utf8))
     }
-    let own = [
+    var own = [
       "optimizer": loop.optimizer.summary, "options": loop.options.summary,
       "parameters": hash.finalize().text,
     ]
+    if let held = loop.heldZeros { own["zeros"] = held.summary }
     self.fingerprint = fingerprint.merging(own) { given, own in "\(given) \(own)" }
   }
 
@@ -58,12 +59,14 @@ final class TrainingRun<Batch> {
     if counters.step == 0 && counters.validations.isEmpty, let loss = try validate(after: 0) {
       try metrics?.append(step: 0, ["validation_loss": loss])
     }
+    if counters.step == 0 { try growZeros() }
     let steps = loop.options.schedule.steps
     let (start, startTokens, startStep) = (clock.now, counters.tokenCount, counters.step)
     while counters.step < steps && !counters.hasStopped {
       let began = clock.now
       let step = try takeStep(counters.step + 1)
       count(step)
+      try growZeros()
       average?.update()
       let computed = clock.now - began
       let isLast = counters.step == steps
@@ -75,7 +78,8 @@ final class TrainingRun<Batch> {
         [
           "loss": step.tokenCount > 0 ? step.loss : nil, "rate": step.rate,
           "gradient_norm": step.gradientNorm,
-          "tokens": Double(step.tokenCount), "validation_loss": validation,
+          "tokens": Double(step.tokenCount), "sparsity": sparsity,
+          "validation_loss": validation,
         ],
         timing: [
           "seconds": computed / .seconds(1),
@@ -113,6 +117,17 @@ final class TrainingRun<Batch> {
     counters.lastLoss = step.loss
     counters.smoothedLoss = 0.95 * counters.smoothedLoss + 0.05 * step.loss
     counters.smoothedWeight = 0.95 * counters.smoothedWeight + 0.05
+  }
+
+  /// Lets join what is to be zero from here on, in the average too.
+  private func growZeros() throws {
+    guard let held = loop.heldZeros, try held.grow(after: counters.step) else { return }
+    average?.change { held.clear(&$1, of: $0) }
+  }
+
+  /// The fraction of zeros while it grows.
+  private var sparsity: Double? {
+    loop.heldZeros.flatMap { $0.completeStep > 0 ? $0.sparsity : nil }
   }
 
   private func report(_ progress: TrainingProgress, isSaved: Bool) throws {
@@ -153,6 +168,8 @@ final class TrainingRun<Batch> {
       throw notFinite("the validation loss is \(loss)", at: "validation after step \(step)")
     }
     counters.validations.append(TrainingResult.Validation(step: step, loss: loss))
+    // What has fewer zeros than asked for is no result.
+    guard step >= loop.heldZeros?.completeStep ?? 0 else { return loss }
     if let best = counters.best, loss >= best.loss - loop.options.minimumImprovement {
       counters.validationsWithoutImprovement += 1
       if let patience = loop.options.patience {
@@ -206,6 +223,7 @@ final class TrainingRun<Batch> {
       tensors: loop.parameters.map { ("parameter.\($0.name)", $0.value) }
         + optimizer.tensors.map { ("optimizer.\($0.name)", $0.tensor) }
         + (average?.tensors ?? []).map { ("average.\($0.name)", $0.tensor) }
+        + (loop.heldZeros?.tensors ?? []).map { ("zeros.\($0.name)", $0.tensor) }
     )
     lastSaving = clock.now
   }
@@ -238,6 +256,9 @@ final class TrainingRun<Batch> {
       guard let entry = file.entry("optimizer.\(name)"), case .elements(let dtype) = entry.encoding
       else { return nil }
       return try state.tensor(entry.name, of: file, shape: entry.shape, dtype: dtype)
+    }
+    try loop.heldZeros?.restore { name, shape in
+      try state.tensor("zeros.\(name)", of: file, shape: shape, dtype: .uint8)
     }
     for (parameter, value) in zip(loop.parameters, parameters) { parameter.value = value }
     average?.restore(averages, updateCount: record.counters.averageUpdates)

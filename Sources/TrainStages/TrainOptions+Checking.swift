@@ -1,6 +1,5 @@
 package import Models
 package import Pipeline
-internal import Tensor
 package import Train
 
 extension TrainOptions {
@@ -27,18 +26,11 @@ extension TrainOptions {
         )
       )
     }
+    if problems.isEmpty { problems += zeroProblems(promise, trained: estimate.trained) }
     if problems.isEmpty, let objection = estimate.memoryObjection { problems.append(objection) }
     guard problems.isEmpty else { return problems }
     let trained = Set(estimate.trained.map(\.name))
-    let dtype = type.dtype
-    promise.update(trained) { part in
-      var own = DType.float32
-      if case .elements(let type) = part.format { own = type }
-      part.format = .elements(dtype ?? own)
-      // Nothing holds zeros in place.
-      part.sparsity = 0
-      part.zeroPattern = nil
-    }
+    promiseTrained(trained, &promise)
     return []
   }
 

@@ -19,6 +19,10 @@ public struct TrainOptions: StageOptions {
   public var parts = PartSelection()
   /// Adapters to train instead of the parts themselves.
   public var lora: AdapterOptions?
+  /// Whether weights that are zero stay zero.
+  public var keepZeros = true
+  /// Zeros that grow in number while training; nil for none.
+  public var prune: GradualPruning?
   /// What is measured while training.
   public var validation = ValidationOptions()
   /// Minutes from one saved state to the next.
@@ -54,6 +58,18 @@ public struct TrainOptions: StageOptions {
         "Trains low-rank adapters of the selected linear layers instead of the layers. They are "
           + "merged into the model that later stages read, and saved in PEFT's format in the "
           + "stage's folder."
+      ),
+      .field(
+        "keep_zeros",
+        \.keepZeros,
+        "Whether weights that are zero stay zero, in matrices of which at least 5 % are: what "
+          + "pruning has set to zero. Not of quantized weights."
+      ),
+      .field(
+        "prune",
+        \.prune,
+        "Sets more and more of the least weights to zero while the others are trained. Without "
+          + "`lora`."
       ),
       .field("validation", \.validation, "What is measured while training, and what follows."),
       .field(

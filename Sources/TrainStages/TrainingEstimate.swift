@@ -52,6 +52,7 @@ package struct TrainingEstimate {
           + "`clip_norm: null` needs only the largest"
       )
     }
+    notes += options.zeroNotes(trained)
     return StagePlan(
       matches: options.parts.targets.map { pattern in
         let matched = candidates.filter { pattern.matches($0.name) }
@@ -93,7 +94,10 @@ package struct TrainingEstimate {
     )
     let replaced = options.lora == nil ? trained.reduce(0) { $0 + $1.byteCount } : 0
     let frozen = promise.byteCount - replaced
-    return 96_000_000 + extraByteCount + frozen + memory.total + activationByteCount
+    let zeros =
+      options.prune != nil || trained.contains(where: options.keepsZeros)
+      ? shapes.reduce(0) { $0 + $1.count } / 8 : 0
+    return 96_000_000 + extraByteCount + zeros + frozen + memory.total + activationByteCount
   }
 
   /// What the forward pass keeps for the backward pass, and a chunk of logits.

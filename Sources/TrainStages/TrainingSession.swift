@@ -3,7 +3,7 @@ internal import Foundation
 package import Models
 package import Pipeline
 package import Tensor
-internal import Train
+package import Train
 
 /// A batch with what decides which inputs of adapters are dropped.
 private struct SeededBatch {
@@ -72,9 +72,12 @@ package struct TrainingSession {
   /// - Returns: What the training did and measured.
   /// - Throws: `TrainingError`, or what reading batches and the objective throw.
   package func run(on data: TrainingData) throws -> StageReport {
-    let (parameters, adapters) = prepare()
+    let (parameters, adapters) = try prepare()
     let steps = self.steps(data)
-    let result = try loop(data, parameters + objective.helpers, steps: steps).run(
+    let held = options.heldZeros(model, steps: steps)
+    var loop = loop(data, parameters + objective.helpers, steps: steps)
+    loop.heldZeros = held
+    let result = try loop.run(
       folder: context.stateFolder,
       fingerprint: objective.fingerprint.merging([
         "data": data.fingerprint, "seed": String(context.seed),
@@ -89,19 +92,31 @@ package struct TrainingSession {
     model.freeze(as: options.type.dtype)
     TensorMemory.trim()
     var report = report(result, data, parameters, steps: steps)
+    if let held { report.add(held) }
     for (name, value) in measures { report.metrics["validation_\(name)"] = value }
     return report
   }
 
   // MARK: - Preparing
 
-  private func prepare() -> (parameters: [Parameter], adapters: [LowRankAdapter]) {
+  private func prepare() throws -> (parameters: [Parameter], adapters: [LowRankAdapter]) {
     let precision = options.compute.compute.precision
     if options.compute.compute == .bfloat16 && precision == .float32 {
       context.warn("this processor has no bfloat16 products: computed in float32")
     }
     guard let lora = options.lora else {
       return (model.makeTrainable(precision: precision, options.parts.selects), [])
+    }
+    for linear in model.linears where options.parts.selects(linear.name) {
+      guard !options.hasZeros(linear, linear.weight.dense) else {
+        throw TrainingError(
+          .invalidOptions,
+          "merging an adapter fills the weight's zeros",
+          at: linear.name,
+          remedy: "train the parts themselves, or set `keep_zeros: false`"
+        )
+      }
+      linear.release()
     }
     let adapters = model.addAdapters(
       rank: lora.rank,
@@ -243,5 +258,19 @@ package struct TrainingSession {
     let target = context.folder.appending(path: name)
     try? FileManager.default.removeItem(at: target)
     try FileManager.default.copyItem(at: context.stateFolder.appending(path: name), to: target)
+  }
+}
+
+extension StageReport {
+  /// Adds how many zeros were held, and where.
+  package mutating func add(_ held: HeldZeros) {
+    metrics["held_zeros"] = Double(held.parameters.reduce(0) { $0 + held.count(of: $1) })
+    metrics["held_sparsity"] = held.sparsity
+    for parameter in held.parameters {
+      let name =
+        parameter.name.hasSuffix(".weight") ? parameter.name.dropLast(7) : parameter.name[...]
+      let sparsity = Double(held.count(of: parameter)) / Double(max(1, parameter.count))
+      layers.append(Layer(String(name), ["held_sparsity": sparsity]))
+    }
   }
 }

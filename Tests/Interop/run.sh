@@ -55,6 +55,12 @@ $command run Tests/Interop/folders.yaml --output $work/folders --quiet
 $python Tests/Interop/folder_formats.py $command \
   $work/folders/{gptq-4,gptq-mixed,awq-symmetric,awq-4,mlx-4,mlx-rounded}
 
+step "A folder with bitmasks, read by the last compressed-tensors that has the format"
+[ -e $work/sparse ] || $python -m pip install --quiet --no-deps --target $work/sparse \
+  compressed-tensors==0.10.2 loguru frozendict
+$command run Tests/Interop/sparse.yaml --output $work/bitmask --quiet
+PYTHONPATH=$work/sparse $python Tests/Interop/sparse_folder.py $work/bitmask/{sparse,plain}
+
 step "Perplexity by windows in transformers"
 $python Tests/Interop/perplexity_parity.py $command $model "$text" --tokens 4096
 

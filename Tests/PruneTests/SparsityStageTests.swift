@@ -3,6 +3,7 @@ import Foundation
 import Models
 import Pipeline
 import Prune
+import Sparsity
 import Tensor
 import TestSupport
 import Testing

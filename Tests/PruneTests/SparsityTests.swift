@@ -1,4 +1,5 @@
 import Foundation
+import Sparsity
 import Tensor
 import TestSupport
 import Testing

@@ -55,3 +55,26 @@ struct slm_sparse_row {
 void slm_sparse_columns(
     const struct slm_sparse_row *row, const double *factor, const float *factors, int64_t columns,
     int64_t begin, int64_t end, int64_t group, int64_t zeros);
+
+// Bits of `count` numbers, of each byte the lowest first: 1 for what is not zero; a last byte is
+// filled with zeros.
+void slm_nonzero_bits(const float *values, int64_t count, uint8_t *bits);
+
+// Clears the bits of what a mask marks.
+void slm_clear_marked(const uint8_t *mask, int64_t count, uint8_t *bits);
+
+// Sets to zero the numbers whose bits are 0.
+void slm_clear_unset(const uint8_t *bits, int64_t count, float *values);
+
+// The number of bits that are 1.
+int64_t slm_count_bits(const uint8_t *bits, int64_t count);
+
+// Of a row of `count` elements of `size` bytes (1, 2 or 4), writes a bit for each, 1 if any of its
+// bits is set, and one after another those elements. Either may be NULL. Returns how many these
+// are.
+int64_t slm_bitmask_split(
+    const void *row, int64_t count, int64_t size, uint8_t *bits, void *values);
+
+// The reverse of slm_bitmask_split. Returns how many values were used.
+int64_t slm_bitmask_join(
+    const uint8_t *bits, int64_t count, int64_t size, const void *values, void *row);

@@ -162,7 +162,7 @@ struct BlockTraining {
     }
     var settings = options.training.loopOptions(steps: steps)
     if held.before.batches.isEmpty { settings.patience = nil }
-    return TrainingLoop(
+    var loop = TrainingLoop(
       parameters: parameters,
       optimizer: options.training.rule.makeOptimizer,
       options: settings,
@@ -190,6 +190,8 @@ struct BlockTraining {
         )
       }
     )
+    loop.heldZeros = options.training.heldZeros(student, steps: steps)
+    return loop
   }
 
   private func steps(_ batches: Int) -> Int {

@@ -54,15 +54,12 @@ public struct DistillBlocksStage: Stage {
         )
       )
     }
+    if problems.isEmpty {
+      problems += options.training.zeroProblems(promise, trained: trained(promise))
+    }
     guard problems.isEmpty else { return problems }
     let names = Set(trained(promise).map(\.name))
-    promise.update(names) { part in
-      var own = DType.float32
-      if case .elements(let type) = part.format { own = type }
-      part.format = .elements(options.training.type.dtype ?? own)
-      part.sparsity = 0
-      part.zeroPattern = nil
-    }
+    options.training.promiseTrained(names, &promise)
     return []
   }
 
@@ -112,6 +109,7 @@ public struct DistillBlocksStage: Stage {
     if !options.training.validation.isOn {
       notes.append("without `validation` nothing finds out whether a block is better than before")
     }
+    notes += options.training.zeroNotes(names)
     let teacher = try? TeacherModel.open(options.teacher, setting)
     return StagePlan(
       matches: options.training.parts.targets.map { pattern in

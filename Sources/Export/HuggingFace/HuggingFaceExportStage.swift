@@ -6,6 +6,8 @@ public struct HuggingFaceExportOptions: StageOptions {
   public var path = ExportPath("")
   /// The type of every tensor.
   public var type = ElementType.bfloat16
+  /// How matrices with many zeros are stored.
+  public var sparse = SparseStorage.none
   /// The most bytes of tensors in one file.
   public var maxShardSize = ByteSize(5_000_000_000)
 
@@ -17,6 +19,7 @@ public struct HuggingFaceExportOptions: StageOptions {
     [
       .required("path", \.path, "The folder to write."),
       .required("type", \.type, "The type of every tensor."),
+      .field("sparse", \.sparse, "How matrices with many zeros are stored."),
       .field("max_shard_size", \.maxShardSize, "The most bytes of tensors in one file."),
     ]
   }
@@ -43,6 +46,7 @@ public struct HuggingFaceExportStage: ExportStage {
   public var format: HuggingFaceFormat {
     HuggingFaceFormat(
       type: options.type,
+      sparse: options.sparse,
       maximumShardByteCount: options.maxShardSize.byteCount
     )
   }

@@ -33,12 +33,19 @@ public enum ElementType: String, RecipeChoice {
 public struct HuggingFaceFormat: ExportFormat {
   /// The type of every tensor.
   public var type: ElementType
+  /// How matrices with many zeros are stored.
+  public var sparse: SparseStorage
   /// The most bytes of tensors in one file.
   public var maximumShardByteCount: Int
 
   /// Creates the format.
-  public init(type: ElementType, maximumShardByteCount: Int = 5_000_000_000) {
+  public init(
+    type: ElementType,
+    sparse: SparseStorage = .none,
+    maximumShardByteCount: Int = 5_000_000_000
+  ) {
     self.type = type
+    self.sparse = sparse
     self.maximumShardByteCount = maximumShardByteCount
   }
 
@@ -47,6 +54,17 @@ public struct HuggingFaceFormat: ExportFormat {
     var plan = ExportPlan()
     plan.problems = promise.configuration.problemsInFolders
     plan.byteCount = (promise.parameterCount + promise.biasCount) * type.dtype.byteCount
+    if sparse == .bitmask {
+      let parts = promise.matrices.filter { savedByteCount($0) > 0 }
+      plan.byteCount -= parts.reduce(0) { $0 + savedByteCount($1) }
+      plan.notes.append(
+        parts.isEmpty
+          ? "no stage has promised zeros; matrices of the model that have enough are stored as a "
+            + "bitmask and values all the same"
+          : "\(Wording.count(parts.count, "matrix is", "matrices are")) stored as a bitmask and "
+            + "values"
+      )
+    }
     let quantized = promise.matrices.filter {
       if case .elements = $0.format { false } else { true }
     }
@@ -67,28 +85,58 @@ public struct HuggingFaceFormat: ExportFormat {
     progress: (_ done: Int, _ total: Int) -> Void
   ) throws -> ExportSummary {
     let meter = ErrorMeter()
+    let bitmasked = try bitmasked(model)
+    var configuration = model.exportedConfiguration(dtype: type.rawValue)
+    if !bitmasked.isEmpty { configuration["quantization_config"] = bitmasked.configuration() }
     var summary = try CheckpointFolderWriter(
       model: model,
-      sections: sections(model, meter),
+      sections: sections(model, bitmasked, meter),
       maximumShardByteCount: maximumShardByteCount
-    ).write(configuration(model), to: url, progress: progress)
+    ).write(configuration, to: url, progress: progress)
     summary.largestError = meter.largest
     return summary
   }
 
   /// Compares every tensor of the folder with the model.
   public func verify(_ url: URL, against model: LanguageModel) throws {
-    try sections(model, nil).verify(try CheckpointFolder(url.path).open(), at: url.path)
+    let bitmasked = try bitmasked(model)
+    try sections(model, bitmasked, nil).verify(try CheckpointFolder(url.path).open(), at: url.path)
+    if !bitmasked.isEmpty { _ = try ModelLoader.inspect(url) }
   }
 
-  private func configuration(_ model: LanguageModel) -> JSONValue {
-    model.exportedConfiguration(dtype: type.rawValue)
+  /// By how much a matrix with the promised zeros is smaller as a bitmask and values, in bytes.
+  private func savedByteCount(_ part: ModelPromise.Part) -> Int {
+    guard part.sparsity > 0 else { return 0 }
+    let (rows, columns) = (part.shape.rows, part.shape.columns)
+    let values = part.shape.count - Int((part.sparsity * Double(part.shape.count)).rounded())
+    let size = BitmaskedExport.byteCount(
+      rows: rows,
+      columns: columns,
+      valueCount: values,
+      type.dtype
+    )
+    return max(0, part.shape.count * type.dtype.byteCount - size)
   }
 
-  private func sections(_ model: LanguageModel, _ meter: ErrorMeter?) -> [ExportedSection] {
+  /// The matrices that are stored as a bitmask and values.
+  private func bitmasked(_ model: LanguageModel) throws -> [BitmaskedExport] {
+    guard sparse == .bitmask else { return [] }
+    return try model.matrices.compactMap { try BitmaskedExport($0, type.dtype) }
+  }
+
+  private func sections(
+    _ model: LanguageModel,
+    _ bitmasked: [BitmaskedExport],
+    _ meter: ErrorMeter?
+  ) -> [ExportedSection] {
     let dtype = type.dtype
+    let bitmasked = Dictionary(
+      bitmasked.map { ($0.linear.name, $0) },
+      uniquingKeysWith: { first, _ in first }
+    )
     return model.exportedSections { linear in
-      [ExportedTensor("\(linear.name).weight", linear, as: .elements(dtype), meter: meter)]
+      bitmasked[linear.name]?.tensors(meter)
+        ?? [ExportedTensor("\(linear.name).weight", linear, as: .elements(dtype), meter: meter)]
     } vector: {
       $0.converted(to: dtype)
     }

@@ -2,7 +2,7 @@ internal import Checkpoints
 internal import Tensor
 
 /// Reads weights in the format of the compressed-tensors library: `pack-quantized` with 2 to 8
-/// bits and `int-quantized` with 8.
+/// bits, `int-quantized` with 8, and plain weights as `sparse-bitmask`.
 ///
 /// Codes there are signed; adding half their range gives ours. Packed codes are the same bits as
 /// ours and stay mapped.
@@ -33,7 +33,9 @@ struct CompressedTensorsReader: QuantizedReader {
   init(_ section: JSONValue, file: String) throws(ModelError) {
     self.file = file
     try Self.requirePlainWeights(section, file)
-    guard case .object(let members)? = section["config_groups"] else {
+    let isSparse = section["sparsity_config"]?["format"]?.string == "sparse-bitmask"
+    guard case .object(let members)? = section["config_groups"] ?? (isSparse ? .object([:]) : nil)
+    else {
       throw Self.invalid("config_groups", file)
     }
     var groups: [Group] = []
@@ -44,7 +46,7 @@ struct CompressedTensorsReader: QuantizedReader {
   }
 
   func contains(_ module: String, _ tensors: any TensorSource) -> Bool {
-    tensors.entry("\(module).weight_scale") != nil
+    tensors.entry("\(module).weight_scale") != nil || FolderWeights.isBitmasked(module, tensors)
   }
 
   func matrix(
@@ -53,6 +55,12 @@ struct CompressedTensorsReader: QuantizedReader {
     columns: Int,
     in source: FolderWeights
   ) throws -> StoredWeight {
+    if FolderWeights.isBitmasked(module, source.tensors) {
+      guard source.tensors.entry("\(module).weight_scale") == nil else {
+        throw Self.unsupported("sparse codes", "\(file): \(module)")
+      }
+      return try source.bitmaskedMatrix(module, rows: rows, columns: columns)
+    }
     guard let group = group(claiming: module) else {
       throw ModelError(
         .inconsistent,
@@ -236,7 +244,7 @@ extension CompressedTensorsReader {
     return patterns
   }
 
-  /// Checks that weights are what codes and scales say: neither transformed nor sparse.
+  /// Checks that weights are what codes and scales say: not transformed, nor sparse in an unknown form.
   private static func requirePlainWeights(
     _ section: JSONValue,
     _ file: String
@@ -245,8 +253,8 @@ extension CompressedTensorsReader {
     guard isPlain("transform_config") else {
       throw unsupported("transformed weights", "\(file): quantization_config.transform_config")
     }
-    guard isPlain("sparsity_config") || section["sparsity_config"]?["format"]?.string == "dense"
-    else {
+    let format = section["sparsity_config"]?["format"]?.string
+    guard isPlain("sparsity_config") || ["dense", "sparse-bitmask"].contains(format) else {
       throw unsupported("sparse weights", "\(file): quantization_config.sparsity_config")
     }
   }

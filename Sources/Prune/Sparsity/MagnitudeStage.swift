@@ -2,6 +2,7 @@ internal import CKernels
 internal import Foundation
 public import Models
 public import Pipeline
+internal import Sparsity
 internal import Tensor
 
 /// Among which weights the smallest are looked for.

@@ -1,5 +1,6 @@
 internal import CKernels
 internal import Models
+internal import Sparsity
 internal import Tensor
 
 /// A pruned matrix and what was lost of its outputs.

@@ -2,6 +2,7 @@ internal import Calibrate
 internal import Foundation
 internal import Models
 public import Pipeline
+internal import Sparsity
 internal import Tensor
 
 /// How many zeros each block gets.

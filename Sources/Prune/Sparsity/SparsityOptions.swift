@@ -1,5 +1,6 @@
 internal import Models
 public import Pipeline
+public import Sparsity
 internal import Tensor
 
 /// How many zeros, where, and in which layers: shared by the stages that set weights to zero.

@@ -1,6 +1,6 @@
-internal import CKernels
 internal import Models
 internal import Pipeline
+internal import Sparsity
 internal import Tensor
 
 /// Collects what setting weights to zero cost, for the report.
@@ -17,10 +17,7 @@ struct SparsityTally {
   ///   - errors: For each kind of error by name what was lost and what there was.
   mutating func add(_ linear: Linear, _ errors: [String: (error: Double, all: Double)]) {
     let dense = linear.weight.dense
-    let zeros = Int(
-      slm_count_zeros(dense.unsafeBase.assumingMemoryBound(to: Float.self), Int64(dense.count))
-    )
-    withExtendedLifetime(dense) {}
+    let zeros = dense.zeroCount
     var values = ["sparsity": Double(zeros) / Double(max(1, dense.count))]
     for (name, sum) in errors {
       values[name] = sum.all > 0 ? sum.error / sum.all : 0

@@ -2,6 +2,7 @@ public import Calibrate
 internal import Foundation
 public import Models
 public import Pipeline
+internal import Sparsity
 internal import Tensor
 
 /// The options of `prune.wanda`.

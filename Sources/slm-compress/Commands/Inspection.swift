@@ -203,13 +203,20 @@ struct Inspection: Encodable {
     for entry in entries {
       let parts = entry.name.split(separator: ".", omittingEmptySubsequences: false)
       let name = parts.map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
-      let key = Key(name: name, type: "\(entry.encoding)", shape: entry.shape.dimensions)
+      // The values of sparse matrices differ in number from layer to layer; they are added up.
+      let isCounted = name.hasSuffix(".compressed") && entry.shape.rank == 1
+      let key = Key(
+        name: name,
+        type: "\(entry.encoding)",
+        shape: isCounted ? [] : entry.shape.dimensions
+      )
       let place = places[key] ?? groups.count
       if place == groups.count {
         places[key] = place
         groups.append(Group(name: name, type: key.type, shape: key.shape, count: 0, bytes: 0))
       }
       groups[place].count += 1
+      if isCounted { groups[place].shape = [(groups[place].shape.first ?? 0) + entry.shape.count] }
       groups[place].bytes += entry.byteCount
     }
     return groups

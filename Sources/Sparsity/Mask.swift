@@ -1,14 +1,13 @@
 internal import CKernels
-internal import Models
-internal import Tensor
+package import Tensor
 
 /// Which weights of a matrix become zero.
-struct Mask: Sendable {
+package struct Mask: Sendable {
   /// 1 for a weight that becomes zero, 0 for one that stays, `[outputs, inputs]`, `uint8`.
-  let marks: Tensor
+  package let marks: Tensor
 
   /// Among which weights the least are looked for.
-  enum Scope: Sendable {
+  package enum Scope: Sendable {
     /// Those of a row.
     case row
     /// Those of the matrix.
@@ -29,7 +28,7 @@ struct Mask: Sendable {
   ///   - scope: Among which weights the least are looked for; of blocks always in the matrix.
   /// - Precondition: The pattern divides the matrix.
   /// - Complexity: A few passes over the matrix.
-  init(
+  package init(
     _ weight: Tensor,
     factors: [Float]? = nil,
     sparsity: Double,
@@ -49,7 +48,7 @@ struct Mask: Sendable {
   }
 
   /// Chooses so many weights of a matrix, or as many whole blocks as have about that many.
-  init(_ weight: Tensor, factors: [Float]?, zeros: Int, pattern: SparsityPattern) {
+  package init(_ weight: Tensor, factors: [Float]?, zeros: Int, pattern: SparsityPattern) {
     let scores = Self.scores(weight, factors)
     switch pattern {
     case .groups(let nonzero, let size):
@@ -63,10 +62,10 @@ struct Mask: Sendable {
   }
 
   /// Takes marks as they are.
-  init(marks: Tensor) { self.marks = marks }
+  package init(marks: Tensor) { self.marks = marks }
 
   /// How many of so many weights go.
-  static func zeros(_ sparsity: Double, of count: Int) -> Int {
+  package static func zeros(_ sparsity: Double, of count: Int) -> Int {
     Int((sparsity * Double(count)).rounded())
   }
 
@@ -74,7 +73,7 @@ struct Mask: Sendable {
   ///
   /// - Parameter weight: The matrix, `float32`.
   /// - Returns: The matrix with zeros, the squared norm of what went, and that of the matrix before.
-  func applied(to weight: Tensor) -> (weight: Tensor, gone: Double, all: Double) {
+  package func applied(to weight: Tensor) -> (weight: Tensor, gone: Double, all: Double) {
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     let result = weight.copied()
     let sums = Tensor(zeros: [rows, 2], dtype: .float64)
@@ -103,7 +102,7 @@ struct Mask: Sendable {
 
 extension Mask {
   /// `|w| · factor`.
-  static func scores(_ weight: Tensor, _ factors: [Float]?) -> Tensor {
+  package static func scores(_ weight: Tensor, _ factors: [Float]?) -> Tensor {
     let (rows, columns) = (weight.shape[0], weight.shape[1])
     require(factors.map { $0.count == columns } ?? true, "mask: factors are not \(columns)")
     let scores = Tensor(uninitialized: weight.shape, dtype: .float32)
@@ -127,7 +126,7 @@ extension Mask {
   }
 
   /// How many scores are greater than a number.
-  static func count(_ scores: Tensor, above limit: Float) -> Int {
+  package static func count(_ scores: Tensor, above limit: Float) -> Int {
     let count = slm_count_above(
       scores.unsafeBase.assumingMemoryBound(to: Float.self),
       Int64(scores.count),
@@ -135,6 +134,38 @@ extension Mask {
     )
     withExtendedLifetime(scores) {}
     return Int(count)
+  }
+
+  /// Chooses so many of the weights that a pattern would set to zero, those of the least magnitude.
+  ///
+  /// With growing numbers the zeros grow into the pattern: what is zero already goes first.
+  ///
+  /// - Parameters:
+  ///   - weight: The matrix, `[outputs, inputs]`, `float32`.
+  ///   - fraction: The fraction of all weights that goes.
+  ///   - pattern: Where zeros may lie in the end.
+  /// - Returns: The marks.
+  package static func partial(
+    _ weight: Tensor,
+    fraction: Double,
+    pattern: SparsityPattern
+  ) -> Mask {
+    let zeros = zeros(fraction, of: weight.count)
+    guard case .groups(let nonzero, let size) = pattern else {
+      return Mask(weight, factors: nil, zeros: zeros, pattern: pattern)
+    }
+    var scores = scores(weight, nil)
+    let candidates = groups(scores, size: size, zeros: size - nonzero)
+    var count = 0
+    candidates.withElements(as: UInt8.self) { candidates in
+      scores.withMutableElements(as: Float.self) { scores in
+        for index in scores.indices {
+          if candidates[index] == 0 { scores[index] = .infinity } else { count += 1 }
+        }
+      }
+    }
+    let flat = least(scores.reshaped([1, scores.count]), [min(zeros, count)])
+    return Mask(marks: flat.reshaped(weight.shape))
   }
 
   private static func groups(_ scores: Tensor, size: Int, zeros: Int) -> Tensor {

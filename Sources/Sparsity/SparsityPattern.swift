@@ -54,13 +54,13 @@ public enum SparsityPattern: RecipeText, Hashable {
   }
 
   /// The pattern as a promise has it; nil if it is none over columns.
-  var zeroPattern: ModelPromise.ZeroPattern? {
+  package var zeroPattern: ModelPromise.ZeroPattern? {
     guard case .groups(let nonzero, let size) = self else { return nil }
     return ModelPromise.ZeroPattern(zeros: size - nonzero, groupSize: size)
   }
 
   /// Why matrices cannot have the pattern; nil if they can.
-  func objection(to parts: [ModelPromise.Part]) -> String? {
+  package func objection(to parts: [ModelPromise.Part]) -> String? {
     func isMisfit(_ part: ModelPromise.Part) -> Bool {
       switch self {
       case .unstructured: false
