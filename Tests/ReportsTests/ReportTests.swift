@@ -77,6 +77,22 @@ struct ReportTests {
     )
     #expect(text.contains("> **Warning:** one matrix fell back"))
     #expect(
+      text.contains(
+        """
+        ## What each stage gave and took
+
+        | step | of | size | changes by | perplexity | changes by | KL | changes by |
+        |:---|:---|---:|---:|---:|---:|---:|---:|
+        | baseline |  | 269.1 MB |  | 23.51 |  |  |  |
+        | 01-quantize.gptq | baseline | 96.00 MB | −64.3 % | 24.90 | +5.91 % | 0.04650 | +0.0465 |
+        | tiny-q4\\_0.gguf | 01-quantize.gptq | 91.70 MB | −4.48 % | 25.10 | +0.80 % |  |  |
+        | tiny-hf | baseline | 269.0 MB | −0.023 % | ∞ |  |  |  |
+
+        """
+      )
+    )
+    #expect(text.contains("Most costly (relative weight error): lm\\_head 0.0130, "))
+    #expect(
       text.contains("| lm\\_head | 8.000 | 0.01300 | 8 bits |") || text.contains("| lm\\_head |")
     )
     #expect(text.hasSuffix("slm-compress 0.1.0\n"))
@@ -91,7 +107,8 @@ struct ReportTests {
       #expect(!page.contains("<script"))
       #expect(!page.contains(" src=\"") && !page.contains("<link") && !page.contains("@import"))
       #expect(!page.contains("{{") || page.contains("{{x}}"))
-      #expect(page.components(separatedBy: "<svg").count == 3)
+      // Two widths each of accuracy, changes, a map of parts and a training's losses.
+      #expect(page.components(separatedBy: "<svg").count == 9)
     }
   }
 
@@ -114,10 +131,15 @@ struct ReportTests {
   @Test("of a run without measurements have no chart")
   func sizesOnly() throws {
     var report = sampleReport()
-    for index in report.entries.indices { report.entries[index].numbers["perplexity"] = nil }
+    for index in report.entries.indices {
+      report.entries[index].numbers["perplexity"] = nil
+      report.entries[index].numbers["kl_mean"] = nil
+    }
     report.gates = []
     let page = try HTMLReport.render(report)
-    #expect(!page.contains("<svg"))
+    // What remains is the map of parts and the training's losses.
+    #expect(page.components(separatedBy: "<svg").count == 5)
+    #expect(!page.contains("Accuracy against size") && !page.contains("gave and took</h2>"))
     #expect(!page.contains("Gates"))
     #expect(try Self.problem(page) == nil)
   }
@@ -130,6 +152,16 @@ struct ReportTests {
         report.entries[index].numbers["perplexity"] = value
         report.entries[index].numbers["size_bytes"] = value * 1e6
         report.entries[index].numbers["perplexity_standard_error"] = value
+        report.entries[index].numbers["kl_mean"] = value
+        report.entries[index].layers = values.enumerated().map {
+          StageReport.Layer("model.layers.\($0.offset)", ["output_error": $0.element])
+        }
+        report.entries[index].curve = TrainingCurve(
+          training: values.enumerated().map {
+            TrainingCurve.Point(step: $0.offset, loss: $0.element)
+          },
+          validation: []
+        )
       }
       let page = try HTMLReport.render(report)
       #expect(try Self.problem(page) == nil)
