@@ -41,7 +41,7 @@ struct PartHeatMap {
 
   /// The map as an SVG element.
   func render() -> String {
-    let label = "\(costs.title) by block and kind of matrix; darker is more."
+    let label = "\(costs.title) by block and kind of matrix."
     return """
       <svg viewBox="0 0 \(number(width)) \(number(bottom + 46))" role="img" \
       aria-label="\(XML.escape(label))" xmlns="http://www.w3.org/2000/svg">

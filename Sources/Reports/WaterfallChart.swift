@@ -100,11 +100,16 @@ struct WaterfallChart {
     let bar = bars[index]
     let (from, to) = (axis.place(bar.change.before), axis.place(bar.change.after))
     let difference = StageChanges.signed(bar.change.difference)
-    let value = "\(difference) = \(Wording.number(bar.change.after, digits: 3))"
+    let value = "\(difference) → \(Wording.number(bar.change.after, digits: 3))"
     // A change too small to see is still a place.
     let span = max(2, abs(to - from))
     let left = abs(to - from) < 2 ? (from + to) / 2 - 1 : min(from, to)
-    let kind = bar.change.difference > 0 ? "cost" : "gain"
+    let kind =
+      switch bar.change.difference {
+      case 0: "same"
+      case ..<0: "gain"
+      default: "cost"
+      }
     let top = barTop(index)
     let textY = number(isNarrow ? top - 6 : top + 13)
     let name = Self.shortened(bar.entry.title, length: isNarrow ? 27 : 26)

@@ -64,8 +64,9 @@ struct ChartTests {
   func waterfall() throws {
     let drawing = try #require(WaterfallChart(branched, width: 720)).render()
     #expect(drawing.components(separatedBy: "class=\"bar cost\"").count == 4)
-    #expect(drawing.components(separatedBy: "class=\"bar gain\"").count == 3)
-    #expect(drawing.contains("02-train: −0.500 = 0.300"))
+    #expect(drawing.components(separatedBy: "class=\"bar gain\"").count == 2)
+    #expect(drawing.components(separatedBy: "class=\"bar same\"").count == 2)
+    #expect(drawing.contains("02-train: −0.500 → 0.300"))
     #expect(drawing.contains("KL to the baseline"))
     var report = branched
     for index in report.entries.indices { report.entries[index].numbers["kl_mean"] = nil }
