@@ -40,6 +40,10 @@ public final class BlockWalk {
 
   private let stream: ActivationStore
   private let originals: ActivationStore?
+  private let inputs: CalibrationInputs
+  private let cache: StatisticsCache?
+  /// Whether all statistics were kept by an earlier walk, so that nothing need be computed.
+  private let isKnown: Bool
   private var stores: [Place: ActivationStore] = [:]
   private var budget: Int
   private let scratch: URL
@@ -56,17 +60,44 @@ public final class BlockWalk {
   ///   - scratch: The folder of that file.
   ///   - followsOriginal: Whether a second stream runs beside the first that sees none of the
   ///     changes, so that targets of ``walkWholeBlock(_:)`` are those of the original model.
+  ///   - inputs: Whether layers see the changes of those before them.
   /// - Throws: ``CalibrateError`` if activations cannot be kept.
   /// - Complexity: Keeps `tokens · D` numbers for each stream, and `tokens · (D + F)` inside a
   ///   block.
-  public init(
+  public convenience init(
     _ model: LanguageModel,
     _ set: CalibrationSet,
     memoryByteCount: Int,
     scratch: URL,
-    followsOriginal: Bool = false
+    followsOriginal: Bool = false,
+    inputs: CalibrationInputs = .quantized
+  ) throws(CalibrateError) {
+    try self.init(
+      model,
+      set,
+      memoryByteCount: memoryByteCount,
+      scratch: scratch,
+      followsOriginal: followsOriginal,
+      inputs: inputs,
+      cache: nil
+    )
+  }
+
+  /// Prepares to walk with Gram matrices of original inputs kept in files: ``walkBlock`` reads what
+  /// an earlier walk has left there, or leaves it.
+  package init(
+    _ model: LanguageModel,
+    _ set: CalibrationSet,
+    memoryByteCount: Int,
+    scratch: URL,
+    followsOriginal: Bool = false,
+    inputs: CalibrationInputs,
+    cache: StatisticsCache?
   ) throws(CalibrateError) {
     self.model = model
+    self.inputs = inputs
+    self.cache = cache
+    isKnown = cache?.isComplete ?? false
     self.set = set
     self.scratch = scratch
     var budget = memoryByteCount
@@ -77,6 +108,7 @@ public final class BlockWalk {
     stream = try store()
     originals = followsOriginal ? try store() : nil
     self.budget = budget
+    guard !isKnown else { return }
     for chunk in chunks {
       let x = model.embedded(Array(set.sequences[sequences(chunk)]))
       try stream.set(chunk, x)
@@ -86,7 +118,8 @@ public final class BlockWalk {
 
   // MARK: - Walking
 
-  /// Walks through the next block layer by layer.
+  /// Walks through the next block layer by layer; with original inputs all statistics are collected
+  /// before the first visit.
   ///
   /// - Parameters:
   ///   - selection: What to collect of the inputs.
@@ -97,6 +130,10 @@ public final class BlockWalk {
     collecting selection: InputStatistics.Selection,
     visit: (InputGroup) throws -> Void
   ) throws {
+    guard inputs == .quantized else {
+      for group in try originalGroups(selection) { try visit(group) }
+      return
+    }
     let steps = model.steps(ofBlock: next, positions: set.length)
     let (attention, feedForward) = (steps.block.attention, steps.block.feedForward)
     try advanceOriginals(steps)
@@ -139,6 +176,37 @@ public final class BlockWalk {
     next += 1
   }
 
+  /// What is known of the next block's inputs from the original layers; steps over the block.
+  private func originalGroups(_ selection: InputStatistics.Selection) throws -> [InputGroup] {
+    guard let cache, selection == .gram else {
+      return try observeBlock(collecting: selection, advancing: true)
+    }
+    let block = next
+    if isKnown {
+      next += 1
+      return zip(Self.groups(model.blocks[block]), try cache.read(block)).map {
+        InputGroup(block: block, linears: $0, statistics: $1)
+      }
+    }
+    let groups = try observeBlock(collecting: selection, advancing: true).map {
+      InputGroup(block: block, linears: $0.linears, statistics: $0.statistics.keptPrecision)
+    }
+    try cache.write(groups.map(\.statistics), block: block)
+    if next == model.blocks.count {
+      try cache.write([headStatistics(collecting: .gram).keptPrecision], block: next)
+    }
+    return groups
+  }
+
+  /// Layers that share an input, in the order of execution.
+  private static func groups(_ block: DecoderBlock) -> [[Linear]] {
+    let (attention, feedForward) = (block.attention, block.feedForward)
+    return [
+      [attention.query, attention.key, attention.value], [attention.output],
+      [feedForward.gate, feedForward.up], [feedForward.down],
+    ]
+  }
+
   /// Looks at the inputs of all layers of the next block, with its weights as they are.
   ///
   /// For methods that change several layers at once, which the caller does after this; inputs of
@@ -159,11 +227,7 @@ public final class BlockWalk {
   ) throws -> [InputGroup] {
     let steps = model.steps(ofBlock: next, positions: set.length)
     if advancing { try advanceOriginals(steps) }
-    let (attention, feedForward) = (steps.block.attention, steps.block.feedForward)
-    let groups = [
-      [attention.query, attention.key, attention.value], [attention.output],
-      [feedForward.gate, feedForward.up], [feedForward.down],
-    ]
+    let groups = Self.groups(steps.block)
     var collectors = groups.map {
       StatisticsCollector(width: $0[0].columns, selection, rowCount: set.tokenCount)
     }
@@ -205,7 +269,10 @@ public final class BlockWalk {
     try visit(
       WholeBlock(steps: steps, length: set.length, inputs: stream, targets: targets)
     )
-    for chunk in chunks { try stream.set(chunk, steps(try sequencesOfStream(chunk))) }
+    for chunk in chunks {
+      let isOriginal = inputs == .original
+      try stream.set(chunk, isOriginal ? targets.rows(chunk) : steps(try sequencesOfStream(chunk)))
+    }
     next += 1
   }
 
@@ -239,8 +306,15 @@ public final class BlockWalk {
   /// - Precondition: No block is left.
   public func observeHead(
     collecting selection: InputStatistics.Selection
-  ) throws(CalibrateError) -> InputStatistics {
+  ) throws -> InputStatistics {
     require(next == model.blocks.count, "observeHead: block \(next) has not been walked")
+    if inputs == .original, selection == .gram, let cache { return try cache.read(next)[0] }
+    return try headStatistics(collecting: selection)
+  }
+
+  private func headStatistics(
+    collecting selection: InputStatistics.Selection
+  ) throws(CalibrateError) -> InputStatistics {
     var collector = StatisticsCollector(
       width: model.head.columns,
       selection,

@@ -2,13 +2,32 @@ public import Models
 public import Pipeline
 
 extension CalibrationOptions {
-  /// Finds sequences longer than the model's context.
+  /// The text, for a stage to tell that it fits the model to it.
+  ///
+  /// - Parameter option: What the stage calls the group.
+  /// - Returns: The text, as far as it is read.
+  public func fittedText(at option: String = "calibration") -> FittedText {
+    FittedText(.text(text, tokens: tokenCount), option: "\(option).text")
+  }
+
+  /// Finds sequences longer than the model's context, and a choice of inputs where there is none.
   ///
   /// - Parameters:
   ///   - promise: The model before the stage.
   ///   - option: What the stage calls the group.
+  ///   - choosesInputs: Whether the stage changes one layer after the other and can do so with
+  ///     either inputs.
   /// - Returns: The problem, if there is one.
-  public func check(_ promise: ModelPromise, at option: String = "calibration") -> [StageProblem] {
+  public func check(
+    _ promise: ModelPromise,
+    at option: String = "calibration",
+    choosesInputs: Bool = false
+  ) -> [StageProblem] {
+    if inputs == .original && !choosesInputs {
+      return [
+        StageProblem("this stage has no choice of inputs; leave it out", option: "\(option).inputs")
+      ]
+    }
     guard length > promise.configuration.contextLength else { return [] }
     return [
       StageProblem(

@@ -15,6 +15,8 @@ public struct CalibrationOptions: OptionGroup {
   public var length = 512
   /// The most memory that activations take; beyond it they are kept in a file.
   public var memory = ByteSize(768 << 20)
+  /// Whose inputs layers are fitted to.
+  public var inputs = CalibrationInputs.quantized
 
   /// Creates the defaults.
   public init() {}
@@ -41,6 +43,14 @@ public struct CalibrationOptions: OptionGroup {
         "The most memory that activations between two layers take; if they are larger they are "
           + "kept in a file in the run directory until the stage is done."
       ),
+      .field(
+        "inputs",
+        \.inputs,
+        "Whose inputs layers are fitted to, in stages that change one layer after the other. "
+          + "`original` is less accurate; `quantize.gptq` and `quantize.allocate` then keep what "
+          + "they know of inputs in the run's `cache` folder, about `2 · width²` bytes for each "
+          + "group of layers, so that another choice of bits skips the passes over the text."
+      ),
     ]
   }
 
@@ -59,7 +69,12 @@ public struct CalibrationOptions: OptionGroup {
     let widest = max(configuration.feedForwardSize, mixed)
     let kept = tokenCount * (configuration.hiddenSize + mixed + configuration.feedForwardSize) * 4
     // Two factorizations' worth of the widest Gram matrix, and one chunk of activations.
-    let matrices = collectsGram ? 3 * 8 * widest * widest : 0
+    var matrices = collectsGram ? 3 * 8 * widest * widest : 0
+    if collectsGram && inputs == .original {
+      // All groups of a block at once.
+      let (hidden, wide) = (configuration.hiddenSize, configuration.feedForwardSize)
+      matrices += 8 * (2 * hidden * hidden + mixed * mixed + wide * wide)
+    }
     return min(kept, memory.byteCount) + matrices + ActivationStore.chunkTokens * widest * 16
   }
 }

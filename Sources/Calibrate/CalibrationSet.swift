@@ -1,6 +1,6 @@
 internal import Crypto
 internal import Datasets
-internal import Foundation
+package import Foundation
 public import Models
 public import Pipeline
 internal import Tokenizers
@@ -35,6 +35,42 @@ public struct CalibrationSet: Sendable {
 }
 
 extension CalibrationOptions {
+  /// Prepares to walk through a model that is changed layer by layer.
+  ///
+  /// - Parameters:
+  ///   - model: The model as it was loaded.
+  ///   - set: The sequences.
+  ///   - context: Where activations and statistics are kept.
+  ///   - scratch: The folder for activations.
+  ///   - followsOriginal: As in ``BlockWalk``.
+  ///   - keepsGram: Whether only Gram matrices are collected, so that those of original inputs can
+  ///     be kept for other recipes.
+  /// - Returns: The walk.
+  /// - Throws: ``CalibrateError``, or what reading the model's files throws.
+  package func walk(
+    _ model: LanguageModel,
+    _ set: CalibrationSet,
+    _ context: StageContext,
+    scratch: URL,
+    followsOriginal: Bool = false,
+    keepsGram: Bool = false
+  ) throws -> BlockWalk {
+    let cache =
+      keepsGram && inputs == .original ? try StatisticsCache(model, set, context) : nil
+    if cache?.isComplete ?? false {
+      context.note("what is known of inputs was kept by an earlier run")
+    }
+    return try BlockWalk(
+      model,
+      set,
+      memoryByteCount: memory.byteCount,
+      scratch: scratch,
+      followsOriginal: followsOriginal,
+      inputs: inputs,
+      cache: cache
+    )
+  }
+
   /// Reads and tokenizes the text, and cuts it into sequences.
   ///
   /// - Parameters:

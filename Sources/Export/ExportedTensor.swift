@@ -126,6 +126,8 @@ extension [ExportedSection] {
       }
       guard isEqual else { throw differ("the numbers differ from those in memory", name) }
       position.rows += count
+      // Otherwise the whole file would be resident in the end.
+      if position.rows == stored.byteCount { stored.discardPages() }
     }
   }
 }

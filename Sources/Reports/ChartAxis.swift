@@ -17,8 +17,9 @@ struct ChartAxis {
     let low = includesZero ? min(0, least) : least
     // Equal values still need room around them, and points should not touch the edges.
     let room = max((most - low) * 0.12, abs(most) * 0.01, 1e-9)
-    lower = includesZero ? low : max(0, low - room)
-    upper = most + room
+    // What has no negative numbers needs no room for them.
+    lower = includesZero ? low - (low < 0 ? room : 0) : least < 0 ? low - room : max(0, low - room)
+    upper = includesZero && most <= 0 ? room : most + room
     step = Self.roundStep((upper - lower) / 6)
   }
 

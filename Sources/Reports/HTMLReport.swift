@@ -49,12 +49,26 @@ struct HTMLPage {
       fields["gates"] = ["rows": rows]
     }
     // Text of one drawing cannot be legible at both widths, so that there are two.
-    if let wide = AccuracyChart(report, width: 720, height: 360),
-      let narrow = AccuracyChart(report, width: 360, height: 320)
-    {
-      fields["chart"] = ["wide": wide.render(), "narrow": narrow.render()]
+    fields["chart"] = Self.pair(
+      AccuracyChart(report, width: 720, height: 360)?.render(),
+      AccuracyChart(report, width: 360, height: 320)?.render()
+    )
+    if var changes = Self.pair(
+      WaterfallChart(report, width: 720)?.render(),
+      WaterfallChart(report, width: 360)?.render()
+    ) {
+      if let table = StageChanges(report)?.table(report.metrics) {
+        changes["table"] = Self.table(table)
+      }
+      fields["changes"] = changes
     }
     self.fields = fields
+  }
+
+  /// A drawing for wide windows and one for narrow ones.
+  private static func pair(_ wide: String?, _ narrow: String?) -> [String: Any]? {
+    guard let wide, let narrow else { return nil }
+    return ["wide": wide, "narrow": narrow]
   }
 
   private static func table(_ table: ReportTable) -> [String: Any] {
@@ -101,8 +115,27 @@ struct HTMLPage {
     ]
     if let layers = entry.layerTable {
       section["layers"] = [
-        "count": Wording.count(entry.layers.count, "part", "parts"), "table": table(layers),
+        "count": clean(entry.layerCount), "table": table(layers),
       ]
+    }
+    if let costs = PartCosts(entry.layers),
+      var map = pair(
+        PartHeatMap(costs, width: 680)?.render(),
+        PartHeatMap(costs, width: 330)?.render()
+      )
+    {
+      map["title"] = costs.title
+      section["heat"] = map
+    }
+    if let curve = entry.curve,
+      var lines = pair(
+        LossChart(curve, width: 680, height: 220)?.render(),
+        LossChart(curve, width: 330, height: 220)?.render()
+      )
+    {
+      if curve.training.count > 1 { lines["training"] = true }
+      if !curve.validation.isEmpty { lines["validation"] = true }
+      section["curve"] = lines
     }
     return section
   }
@@ -112,6 +145,7 @@ struct HTMLPage {
     _ report: RunReport
   ) -> [(name: String, text: String)] {
     var facts = entry.otherNumbers(report.metrics)
+    if let costs = PartCosts(entry.layers) { facts.append(("most costly", costs.summary)) }
     if let seconds = entry.evaluationSeconds {
       facts.append(("measured in", Wording.seconds(seconds)))
     }

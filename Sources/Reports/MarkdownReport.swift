@@ -10,6 +10,9 @@ public enum MarkdownReport {
     if !report.gates.isEmpty { text += "\n## Gates\n\n" + table(report.gateTable) }
     text += "\n## Results\n\n" + table(report.resultTable)
     text += legend(report)
+    if let changes = StageChanges(report)?.table(report.metrics) {
+      text += "\n## What each stage gave and took\n\n" + table(changes)
+    }
     for entry in report.entries where entry.subject != .baseline { text += section(entry, report) }
     let warnings = report.entries.first { $0.subject == .baseline }?.warnings ?? []
     if !warnings.isEmpty {
@@ -28,9 +31,12 @@ public enum MarkdownReport {
     if !others.isEmpty {
       text += "\n" + others.map { "- \(escape($0.name)): \(escape($0.text))\n" }.joined()
     }
+    if let costs = PartCosts(entry.layers) {
+      text += "\nMost costly (\(costs.title)): \(escape(costs.summary)).\n"
+    }
     if let sha256 = entry.sha256 { text += "\nSHA-256 `\(code(sha256))`\n" }
     if let layers = entry.layerTable {
-      let count = Wording.count(entry.layers.count, "part", "parts")
+      let count = entry.layerCount
       text += "\n<details><summary>\(count)</summary>\n\n\(table(layers))\n</details>\n"
     }
     return text

@@ -78,24 +78,39 @@ extension RunReport.GateOutcome {
 }
 
 extension RunReport.Entry {
-  /// The table over the model's parts, or nil if the stage gave none.
+  /// The table over the model's parts, the most costly first if the stage tells costs; nil if it
+  /// gave none.
   var layerTable: ReportTable? {
     guard !layers.isEmpty else { return nil }
-    // Columns in the order of first appearance; a dictionary has none, so that names decide ties.
-    var keys: [String] = []
-    for layer in layers {
-      keys += layer.values.keys.sorted().filter { !keys.contains($0) }
+    let costs = PartCosts(layers)
+    let parts: [StageReport.Layer] =
+      costs.map { costs in
+        costs.parts.map(\.layer)
+          + layers.filter { !($0.values[costs.key]?.isFinite ?? false) }
+      } ?? layers
+    // The costs, then columns in the order of first appearance; a dictionary has none, so that
+    // names decide ties.
+    var keys: [String] = costs.map { [$0.key] } ?? []
+    for part in parts {
+      keys += part.values.keys.sorted().filter { !keys.contains($0) }
     }
-    let hasNotes = layers.contains { $0.note != nil }
-    return ReportTable(
-      columns: [ReportTable.Column(title: "part", isNumeric: false)]
-        + keys.map { ReportTable.Column(title: $0.replacing("_", with: " ")) }
-        + (hasNotes ? [ReportTable.Column(title: "note", isNumeric: false)] : []),
-      rows: layers.map { layer in
-        [layer.name] + keys.map { layer.values[$0].map { Wording.number($0) } ?? "" }
-          + (hasNotes ? [layer.note ?? ""] : [])
-      }
-    )
+    let hasNotes = parts.contains { $0.note != nil }
+    var columns = [ReportTable.Column(title: "part", isNumeric: false)]
+    columns += keys.map { ReportTable.Column(title: $0.replacing("_", with: " ")) }
+    if hasNotes { columns.append(ReportTable.Column(title: "note", isNumeric: false)) }
+    let rows = parts.map { part in
+      var row = [part.name]
+      row += keys.map { key in part.values[key].map { Wording.number($0) } ?? "" }
+      if hasNotes { row.append(part.note ?? "") }
+      return row
+    }
+    return ReportTable(columns: columns, rows: rows)
+  }
+
+  /// How many parts the table has, and their order.
+  var layerCount: String {
+    let count = Wording.count(layers.count, "part", "parts")
+    return PartCosts(layers).map { "\(count), the most costly first (\($0.title))" } ?? count
   }
 
   /// Numbers that are not in the table of results: known ones in their order, then others by name.

@@ -5,6 +5,9 @@ public enum TerminalReport {
   /// Renders the results and the gates.
   public static func render(_ report: RunReport) -> String {
     var text = table(report.resultTable)
+    if let changes = StageChanges(report)?.table(report.metrics) {
+      text += "\nWhat each stage gave and took\n" + table(changes)
+    }
     if !report.gates.isEmpty { text += "\n" + table(report.gateTable) }
     return text
   }

@@ -34,6 +34,13 @@ extension TrainOptions {
     return []
   }
 
+  /// The data.
+  package var fittedTexts: [FittedText] {
+    data.enumerated().map { index, input in
+      FittedText(.records(input.text, batches.records), option: "data.\(index)")
+    }
+  }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   package func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     do {

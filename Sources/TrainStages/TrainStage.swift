@@ -23,6 +23,9 @@ public struct TrainStage: Stage {
     options.check(&promise)
   }
 
+  /// The data.
+  public var fittedTexts: [FittedText] { options.fittedTexts }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     options.checkCompanions(of: model)

@@ -48,6 +48,16 @@ enum PlanText {
       isNumeric: kept.map { isNumeric[$0] }
     )
     for note in plan.creation?.notes ?? [] { text += "model: \(note)\n" }
+    if plan.evaluatedStageCount > 0, plan.evaluationCount > plan.evaluatedStageCount + 1 {
+      // With exports to measure, models between stages need not be.
+      let count = Wording.count(plan.evaluatedStageCount, "measurement", "measurements")
+      let seconds = plan.evaluationSeconds.map {
+        ", ~ " + Wording.seconds($0 * Double(plan.evaluatedStageCount))
+      }
+      text +=
+        "evaluation: \(count) after stages\(seconds ?? ""); "
+        + "`after: exports` leaves them out\n"
+    }
     for row in plan.rows {
       for note in row.plan.notes { text += "\(row.title): \(note)\n" }
     }

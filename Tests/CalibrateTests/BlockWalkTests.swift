@@ -136,4 +136,46 @@ struct BlockWalkTests {
       }
     }
   }
+
+  @Test("with original inputs no layer sees a change, whole blocks neither")
+  func originalInputs() throws {
+    let tiny = try TinyModel()
+    let inputs = inputs(try tiny.load())
+    func walk(_ model: LanguageModel) throws -> BlockWalk {
+      try BlockWalk(
+        model,
+        set,
+        memoryByteCount: 1 << 20,
+        scratch: FileManager.default.temporaryDirectory,
+        inputs: .original
+      )
+    }
+    let model = try tiny.load()
+    let layerwise = try walk(model)
+    for _ in model.blocks {
+      try layerwise.walkBlock(collecting: .gram) { group in
+        let x = try #require(inputs[group.linears[0].name]).converted(to: .float64)
+        let gram = try #require(group.statistics.gram)
+        let expected = matrixProduct(x, x, firstTransposed: true)
+        #expect(difference(gram, expected, relative: 1e-5, absolute: 1e-4) == nil)
+        for linear in group.linears {
+          linear.weight = DenseWeight(linear.weight.dense.scaled(by: 0.5))
+        }
+      }
+    }
+    #expect(layerwise.next == 2)
+    let (changed, original) = (try tiny.load(), try tiny.load())
+    let (blockwise, untouched) = (try walk(changed), try self.walk(original))
+    for _ in changed.blocks {
+      var expected: Tensor?
+      try untouched.passBlock { before, _ in expected = before }
+      try blockwise.walkWholeBlock { whole in
+        let found = try whole.inputs(0..<whole.sequenceCount)
+        let before = try #require(expected).reshaped(found.shape)
+        #expect(difference(found, before, relative: 1e-6, absolute: 1e-6) == nil)
+        let down = whole.block.feedForward.down
+        down.weight = DenseWeight(down.weight.dense.scaled(by: 0.5))
+      }
+    }
+  }
 }

@@ -27,6 +27,7 @@ struct RecipeRoundTripTests {
           context: 512
           tokens: 20480
           agreement: true
+          after: stages
         stages:
           - test.scale:
               factor: 2

@@ -67,7 +67,16 @@ struct RunnerTests {
         "baseline", "01-test.scale", "half.txt", "03-test.scale", "04-sample.all", "out/full",
       ]
     )
+    #expect(
+      report.entries.map(\.input) == [
+        nil, "baseline", "01-test.scale", "01-test.scale", "03-test.scale", "03-test.scale",
+      ]
+    )
     #expect(report.entries[4].numbers["answer"] == 42)
+    let curve = try #require(report.entries[4].curve)
+    #expect(curve.training.count == 200)
+    #expect(curve.training[0] == TrainingCurve.Point(step: 5, loss: 3))
+    #expect(curve.validation.map(\.step) == [0, 1000] && curve.validation.map(\.loss) == [3, 1])
     #expect(report.entries[2].warnings == ["text is large", "short text"])
     #expect(report.entries[1].layers.count == 6)
     #expect(report.entries[2].numbers["perplexity_ratio"] == 1.05)
@@ -128,6 +137,54 @@ struct RunnerTests {
     )
     #expect(log.begun == ["baseline"])
     #expect(log.measured.count == 4)
+  }
+
+  @Test("measure after stages or after exports only, whichever was measured already")
+  func measuredResults() throws {
+    let folder = try TemporaryFolder()
+    var log = EventLog()
+    let report = try Self.run(in: folder.url, ["evaluation.after=exports"], log: log)
+    #expect(log.measured == ["half.txt", "out/full"])
+    #expect(report.entries.map { $0.numbers["kl_mean"] } == [0, nil, 0.25, nil, nil, 0.25])
+    log = EventLog()
+    try Self.run(in: folder.url, log: log)
+    #expect(log.begun.isEmpty)
+    #expect(log.measured == ["01-test.scale", "03-test.scale"])
+    #expect(
+      try problems(Self.text, ["evaluation.after=exports", "gates.kl_mean.of=03-test.scale"])
+        .contains("`kl_mean` is measured there only with `evaluation: { after: stages }`")
+    )
+    // Without exports gates are for the last model.
+    log = EventLog()
+    let text = """
+      model: llama-3
+      evaluation: { after: exports }
+      stages: [ test.scale, test.scale, sample.all ]
+      gates: { kl_mean: { at_most: 1 } }
+      """
+    #expect(try Self.run(text, in: folder.url, log: log).passed)
+    #expect(log.measured == ["02-test.scale"])
+  }
+
+  @Test("warn of a text that the model is fitted to and measured on, whenever the stage was run")
+  func overlap() throws {
+    let folder = try TemporaryFolder()
+    let text = "model: llama-3\nevaluation: {}\nstages:\n  - sample.all: { text: %@ }\n"
+    let calibration = text.replacing("%@", with: "builtin:calibration")
+    #expect(try Self.run(calibration, in: folder.url).entries[1].warnings.isEmpty)
+    let file = try recipe(text.replacing("%@", with: "builtin:evaluation"))
+    let note = try #require(try file.plan(evaluator: FakeEvaluator()).rows[0].plan.notes.first)
+    #expect(
+      note.hasPrefix(
+        "`text` contains 100 % of the text that `evaluation` measures on, such as “"
+      )
+    )
+    let same = text.replacing("%@", with: "builtin:evaluation")
+    #expect(try Self.run(same, in: folder.url).entries[1].warnings == [note])
+    let log = EventLog()
+    let other = ["evaluation.perplexity=builtin:calibration"]
+    #expect(try Self.run(same, in: folder.url, other, log: log).entries[1].warnings.isEmpty)
+    #expect(log.begun == ["baseline"])
   }
 
   @Test("an export that was deleted or changed is written again")

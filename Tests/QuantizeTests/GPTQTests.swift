@@ -245,6 +245,45 @@ struct GPTQStageTests {
     #expect(original.format != model.head.format)
   }
 
+  @Test("what is known of original inputs serves other bits, with the same bytes as without it")
+  func keptStatistics() throws {
+    let tiny = try TinyModel()
+    let cache = tiny.url.appending(path: "cache")
+    func run(_ bits: Int) throws -> [UInt8] {
+      let model = try tiny.load()
+      var options = options
+      options.calibration.inputs = .original
+      options.grid.bits = bits
+      let report = try GPTQStage(options).run(model, context(tiny.url))
+      #expect(report.layers.count == 14)
+      return model.linears.flatMap { $0.weight.parts.flatMap { $0.tensor.viewedBytes } }
+    }
+    func kept() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: cache.path).sorted()
+    }
+    let first = try run(3)
+    let names = try kept()
+    #expect(names.count == 3)
+    let other = try run(4)
+    #expect(try kept() == names)
+    try FileManager.default.removeItem(at: cache)
+    #expect(try run(4) == other)
+    // One that is cut is made again.
+    let file = cache.appending(path: names[1])
+    try Data(try Data(contentsOf: file).dropLast(4)).write(to: file)
+    #expect(try run(3) == first)
+    #expect(first != other)
+  }
+
+  @Test("a choice of inputs is refused where there is none")
+  func inputChoice() throws {
+    let promise = ModelPromise(try TinyModel().load().outline)
+    var calibration = options.calibration
+    calibration.inputs = .original
+    #expect(calibration.check(promise).map(\.option) == ["calibration.inputs"])
+    #expect(calibration.check(promise, choosesInputs: true).isEmpty)
+  }
+
   @Test("an embedding without a head, and sequences beyond the context, are refused")
   func refusals() throws {
     let tiny = try TinyModel()

@@ -20,6 +20,14 @@ struct ReportTests {
         tiny-q4_0.gguf    91.70 MB        5.450         25.10
         tiny-hf           269.0 MB                          ∞
 
+        What each stage gave and took
+        step              of                    size  changes by  perplexity  changes by       KL  changes by
+        ─────────────────────────────────────────────────────────────────────────────────────────────────────
+        baseline                            269.1 MB                   23.51
+        01-quantize.gptq  baseline          96.00 MB     −64.3 %       24.90     +5.91 %  0.04650     +0.0465
+        tiny-q4_0.gguf    01-quantize.gptq  91.70 MB     −4.48 %       25.10     +0.80 %
+        tiny-hf           baseline          269.0 MB    −0.023 %           ∞
+
         outcome  metric                   value  bound          of
         ──────────────────────────────────────────────────────────────────────
         passed   size                  91.70 MB  at most 90MiB  tiny-q4_0.gguf
@@ -77,6 +85,22 @@ struct ReportTests {
     )
     #expect(text.contains("> **Warning:** one matrix fell back"))
     #expect(
+      text.contains(
+        """
+        ## What each stage gave and took
+
+        | step | of | size | changes by | perplexity | changes by | KL | changes by |
+        |:---|:---|---:|---:|---:|---:|---:|---:|
+        | baseline |  | 269.1 MB |  | 23.51 |  |  |  |
+        | 01-quantize.gptq | baseline | 96.00 MB | −64.3 % | 24.90 | +5.91 % | 0.04650 | +0.0465 |
+        | tiny-q4\\_0.gguf | 01-quantize.gptq | 91.70 MB | −4.48 % | 25.10 | +0.80 % |  |  |
+        | tiny-hf | baseline | 269.0 MB | −0.023 % | ∞ |  |  |  |
+
+        """
+      )
+    )
+    #expect(text.contains("Most costly (relative weight error): lm\\_head 0.0130, "))
+    #expect(
       text.contains("| lm\\_head | 8.000 | 0.01300 | 8 bits |") || text.contains("| lm\\_head |")
     )
     #expect(text.hasSuffix("slm-compress 0.1.0\n"))
@@ -84,14 +108,18 @@ struct ReportTests {
 
   @Test("as HTML are well-formed and need nothing from outside")
   func html() throws {
-    for report in [sampleReport(), sampleReport(name: hostile, part: hostile)] {
+    for (report, drawings) in [
+      (sampleReport(), 8), (sampleReport(name: hostile, part: hostile), 6),
+    ] {
       let page = try HTMLReport.render(report)
       #expect(try Self.problem(page) == nil)
       #expect(page.hasPrefix("<!DOCTYPE html>"))
       #expect(!page.contains("<script"))
       #expect(!page.contains(" src=\"") && !page.contains("<link") && !page.contains("@import"))
       #expect(!page.contains("{{") || page.contains("{{x}}"))
-      #expect(page.components(separatedBy: "<svg").count == 3)
+      // Two widths each of accuracy, changes, a training's losses and a map of parts, which needs
+      // names of two blocks.
+      #expect(page.components(separatedBy: "<svg").count == drawings + 1)
     }
   }
 
@@ -114,10 +142,15 @@ struct ReportTests {
   @Test("of a run without measurements have no chart")
   func sizesOnly() throws {
     var report = sampleReport()
-    for index in report.entries.indices { report.entries[index].numbers["perplexity"] = nil }
+    for index in report.entries.indices {
+      report.entries[index].numbers["perplexity"] = nil
+      report.entries[index].numbers["kl_mean"] = nil
+    }
     report.gates = []
     let page = try HTMLReport.render(report)
-    #expect(!page.contains("<svg"))
+    // What remains is the map of parts and the training's losses.
+    #expect(page.components(separatedBy: "<svg").count == 5)
+    #expect(!page.contains("Accuracy against size") && !page.contains("gave and took</h2>"))
     #expect(!page.contains("Gates"))
     #expect(try Self.problem(page) == nil)
   }
@@ -130,6 +163,16 @@ struct ReportTests {
         report.entries[index].numbers["perplexity"] = value
         report.entries[index].numbers["size_bytes"] = value * 1e6
         report.entries[index].numbers["perplexity_standard_error"] = value
+        report.entries[index].numbers["kl_mean"] = value
+        report.entries[index].layers = values.enumerated().map {
+          StageReport.Layer("model.layers.\($0.offset)", ["output_error": $0.element])
+        }
+        report.entries[index].curve = TrainingCurve(
+          training: values.enumerated().map {
+            TrainingCurve.Point(step: $0.offset, loss: $0.element)
+          },
+          validation: []
+        )
       }
       let page = try HTMLReport.render(report)
       #expect(try Self.problem(page) == nil)

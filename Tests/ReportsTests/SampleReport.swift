@@ -30,6 +30,7 @@ func sampleReport(name: String = "sample", part: String = "model.layers.0.mlp.up
         subject: .stage,
         title: "01-quantize.gptq",
         kind: "quantize.gptq",
+        input: "baseline",
         path: "01-quantize.gptq",
         options: "{ bits: 4 }",
         numbers: [
@@ -41,14 +42,20 @@ func sampleReport(name: String = "sample", part: String = "model.layers.0.mlp.up
         evaluationSeconds: 21,
         layers: [
           StageReport.Layer(part, ["relative_error": 0.0121]),
+          StageReport.Layer("model.layers.1.mlp.up_proj", ["relative_error": 0.0101]),
           StageReport.Layer("lm_head", ["relative_error": 0.013, "bits": 8], note: "8 bits"),
         ],
+        curve: TrainingCurve(
+          training: (1...9).map { TrainingCurve.Point(step: $0, loss: 3 - 0.1 * Double($0)) },
+          validation: [0, 9].map { TrainingCurve.Point(step: $0, loss: 3 - 0.05 * Double($0)) }
+        ),
         warnings: ["one matrix fell back"]
       ),
       RunReport.Entry(
         subject: .export,
         title: "tiny-q4_0.gguf",
         kind: "export.gguf",
+        input: "01-quantize.gptq",
         path: "tiny-q4_0.gguf",
         options: "{ type: q4_0 }",
         numbers: ["size_bytes": 91_700_000, "bits_per_weight": 5.45, "perplexity": 25.1],
@@ -58,6 +65,7 @@ func sampleReport(name: String = "sample", part: String = "model.layers.0.mlp.up
         subject: .export,
         title: "tiny-hf",
         kind: "export.huggingface",
+        input: "baseline",
         path: "tiny-hf",
         options: "{}",
         numbers: ["size_bytes": 269_000_000, "perplexity": .infinity]

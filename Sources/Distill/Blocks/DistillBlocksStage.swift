@@ -63,6 +63,9 @@ public struct DistillBlocksStage: Stage {
     return []
   }
 
+  /// The data.
+  public var fittedTexts: [FittedText] { options.training.fittedTexts }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     options.training.checkCompanions(of: model)

@@ -34,6 +34,9 @@ public struct DistillHiddenStage: Stage {
     options.training.check(&promise)
   }
 
+  /// The data.
+  public var fittedTexts: [FittedText] { options.training.fittedTexts }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     options.training.checkCompanions(of: model)

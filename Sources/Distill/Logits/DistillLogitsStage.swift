@@ -35,6 +35,9 @@ public struct DistillLogitsStage: Stage {
     options.training.check(&promise)
   }
 
+  /// The data.
+  public var fittedTexts: [FittedText] { options.training.fittedTexts }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     options.training.checkCompanions(of: model)

@@ -79,6 +79,7 @@ public final class Linear {
         newValue.rows == rows && newValue.columns == columns && parameter == nil,
         "linear: \(name) is [\(rows), \(columns)], not [\(newValue.rows), \(newValue.columns)]"
       )
+      discardLoadedPages()
       loaded = newValue
       format = newValue.format
       isChanged = true
@@ -104,13 +105,20 @@ public final class Linear {
   ///
   /// A changed weight stays.
   package func release() {
-    guard !isChanged, let weight = loaded else { return }
-    for part in weight.parts { part.tensor.discardPages() }
+    guard !isChanged else { return }
+    discardLoadedPages()
     loaded = nil
+  }
+
+  /// Gives back what the system holds of the weight's file, which replacing the weight would leave
+  /// resident: a walk through a deep model would end with all of it in memory.
+  private func discardLoadedPages() {
+    for part in loaded?.parts ?? [] { part.tensor.discardPages() }
   }
 
   /// Takes the weight from another file from here on.
   package func relocate(to stored: StoredWeight) {
+    discardLoadedPages()
     self.stored = stored
     format = stored.format
     loaded = nil

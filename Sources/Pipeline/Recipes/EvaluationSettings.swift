@@ -15,6 +15,22 @@ public enum EvaluationProtocol: String, RecipeChoice {
   }
 }
 
+/// Which results are measured beside the baseline.
+public enum MeasuredResults: String, RecipeChoice {
+  /// The model after every stage that changes it, and every exported file.
+  case stages
+  /// Exported files; without any, the last model.
+  case exports
+
+  /// What the choice means.
+  public var summary: String {
+    switch self {
+    case .stages: "every stage that changes the model, and every exported file"
+    case .exports: "exported files only; without any, the last model"
+    }
+  }
+}
+
 /// What is measured on the baseline, after every stage that changes the model, and on every
 /// exported file.
 public struct EvaluationSettings: OptionGroup {
@@ -28,9 +44,18 @@ public struct EvaluationSettings: OptionGroup {
   public var tokens: Int? = 20_480
   /// Whether outputs are compared with the baseline's.
   public var agreement = true
+  /// Which results are measured beside the baseline.
+  public var after = MeasuredResults.stages
 
   /// Creates the defaults.
   public init() {}
+
+  /// What decides a measurement: everything but which results are measured.
+  var withoutChoice: EvaluationSettings {
+    var settings = self
+    settings.after = .stages
+    return settings
+  }
 
   /// The options.
   public static var fields: [Field<EvaluationSettings>] {
@@ -52,6 +77,12 @@ public struct EvaluationSettings: OptionGroup {
         "agreement",
         \.agreement,
         "Whether outputs are compared with the baseline's (`kl_mean`, `top1_agreement`)."
+      ),
+      .field(
+        "after",
+        \.after,
+        "After what is measured, beside the baseline. `stages` tells what each stage gave and took "
+          + "for one measurement more a stage, whose time `plan` estimates."
       ),
     ]
   }

@@ -42,8 +42,8 @@ public struct Recipe: OptionGroup {
       .field(
         "evaluation",
         \.evaluation,
-        "What is measured on the model as it was, after every stage that changes it, and on every "
-          + "exported file. Without it only sizes are reported."
+        "What is measured on the model as it was, after every stage that changes it unless "
+          + "`after: exports`, and on every exported file. Without it only sizes are reported."
       ),
       .field("stages", \.stages, "What is done, in order: a list of stages with their options."),
       .field(
@@ -109,7 +109,7 @@ public struct Recipe: OptionGroup {
       let target = names.first { $0.name == gate.bound.of }
       // A stage that measures brings its numbers itself.
       let isMeasuring = target.map { stages[$0.stage].effect == .measures } ?? false
-      if !isMeasuring, let objection = missing(gate.metric) {
+      if !isMeasuring, let objection = missing(gate.metric, stage: target?.stage) {
         problems.append(StageProblem("`\(gate.metric.name)` \(objection)", option: gate.path))
       }
       if let target = gate.bound.of, names.filter({ $0.name == target }).count != 1 {
@@ -129,12 +129,28 @@ public struct Recipe: OptionGroup {
     return problems
   }
 
-  private func missing(_ metric: Metric) -> String? {
+  /// Whether what a stage leaves behind is measured, if the recipe has an `evaluation`.
+  func measures(_ index: Int) -> Bool {
+    switch stages[index].effect {
+    case .measures, .restoresBaseline: return false
+    case .exports: return true
+    case .changesModel:
+      // Without exports the last model is what gates are for.
+      return evaluation?.after == .stages
+        || !stages.contains { $0.effect == .exports }
+          && !stages[(index + 1)...].contains { $0.effect == .changesModel }
+    }
+  }
+
+  private func missing(_ metric: Metric, stage: Int?) -> String? {
     if metric.source != .run, evaluation == nil {
       return "is measured only if the recipe has an `evaluation`"
     }
     if metric.source == .agreement, !(evaluation?.agreement ?? false) {
       return "is measured only with `agreement: true`"
+    }
+    if metric.source != .run, let stage, !measures(stage) {
+      return "is measured there only with `evaluation: { after: stages }`"
     }
     return nil
   }

@@ -29,6 +29,8 @@ public struct RunPlan: Sendable {
   public let evaluationPeakByteCount: Int?
   /// How many measurements there are, the baseline's included.
   public let evaluationCount: Int
+  /// How many of these are of models that stages leave and that something later is made of.
+  public let evaluatedStageCount: Int
 
   /// About how long everything takes, in seconds; nil if a stage does not say.
   public var totalSeconds: Double? {
@@ -90,6 +92,7 @@ extension RecipeFile {
     var current = promise
     var rows: [RunPlan.Row] = []
     var readsBaseline = true
+    let overlaps = inputsAreThere && evaluator != nil ? overlaps() : [:]
     for (index, stage) in recipe.stages.enumerated() {
       if stage.effect == .restoresBaseline {
         current = promise
@@ -110,13 +113,17 @@ extension RecipeFile {
         plan.outputByteCount = plan.outputByteCount ?? current.byteCount
         plan.bitsPerWeight = plan.bitsPerWeight ?? current.bitsPerWeight
       }
+      plan.notes += overlaps[index] ?? []
       let title = Recipe.folderName(index, stage.kind)
       rows.append(RunPlan.Row(title: title, effect: stage.effect, plan: plan))
     }
     guard problems.isEmpty else { throw RecipeProblems(problems) }
     let isMeasured = evaluator != nil && recipe.evaluation != nil
-    let measured = rows.filter { $0.effect != .measures }
-    let largest = measured.compactMap(\.plan.outputByteCount).reduce(promise.byteCount, max)
+    let measured = recipe.stages.indices.filter(recipe.measures)
+    let largest = rows.filter { $0.effect != .measures }.compactMap(\.plan.outputByteCount).reduce(
+      promise.byteCount,
+      max
+    )
     return RunPlan(
       model: promise,
       modelSize: size,
@@ -128,7 +135,9 @@ extension RecipeFile {
       evaluationPeakByteCount: recipe.evaluation.flatMap {
         evaluator?.estimatedPeakByteCount($0, promise, largest: largest)
       },
-      evaluationCount: isMeasured ? measured.count + 1 : 0
+      evaluationCount: isMeasured ? measured.count + 1 : 0,
+      evaluatedStageCount: isMeasured
+        ? measured.filter { recipe.stages[$0].effect == .changesModel }.count : 0
     )
   }
 }

@@ -19,6 +19,9 @@ extension RunReport {
     public var title: String
     /// The stage's kind; nil for the baseline.
     public var kind: String?
+    /// The title of the entry whose model the stage read; nil for the baseline, and in reports of
+    /// versions before 0.2.
+    public var input: String?
     /// Where it lies: relative to the run directory, or for the baseline the model as the recipe
     /// names it.
     public var path: String
@@ -32,6 +35,8 @@ extension RunReport {
     public var sha256: String?
     /// The table over the model's parts.
     public var layers: [StageReport.Layer]
+    /// What a training's losses were; nil for what is no training.
+    public var curve: TrainingCurve?
     /// What to know before trusting the numbers.
     public var warnings: [String]
 
@@ -40,28 +45,32 @@ extension RunReport {
       subject: Subject,
       title: String,
       kind: String? = nil,
+      input: String? = nil,
       path: String,
       options: String? = nil,
       numbers: [String: Double] = [:],
       evaluationSeconds: Double? = nil,
       sha256: String? = nil,
       layers: [StageReport.Layer] = [],
+      curve: TrainingCurve? = nil,
       warnings: [String] = []
     ) {
       self.subject = subject
       self.title = title
       self.kind = kind
+      self.input = input
       self.path = path
       self.options = options
       self.numbers = numbers
       self.evaluationSeconds = evaluationSeconds
       self.sha256 = sha256
       self.layers = layers
+      self.curve = curve
       self.warnings = warnings
     }
 
     enum CodingKeys: String, CodingKey {
-      case subject, title, kind, path, options, numbers, sha256, layers, warnings
+      case subject, title, kind, input, path, options, numbers, sha256, layers, curve, warnings
       case evaluationSeconds = "evaluation_seconds"
     }
   }

@@ -16,6 +16,9 @@ struct RunSession {
   /// The model that the recipe began with, and its digest.
   private(set) var original: (folder: URL, key: String)
   private var entries: [RunReport.Entry] = []
+  /// The title of the entry that ``modelFolder`` is of.
+  private var modelTitle = baselineTitle
+  private static let baselineTitle = "baseline"
 
   init(runner: PipelineRunner, log: RunLog) {
     self.runner = runner
@@ -27,6 +30,7 @@ struct RunSession {
 
   mutating func run() throws -> RunReport {
     let model = try openBaseline()
+    warnOfOverlaps()
     for index in recipe.stages.indices { try runStage(index) }
     removeStale()
     return report(model)
@@ -63,7 +67,7 @@ struct RunSession {
     let size = try ModelSize(of: modelFolder, parameterCount: model.parameterCount)
     var entry = RunReport.Entry(
       subject: .baseline,
-      title: "baseline",
+      title: Self.baselineTitle,
       path: creation == nil ? source : ModelCreation.title,
       numbers: [
         "size_bytes": Double(size.byteCount), "bits_per_weight": size.bitsPerWeight,
@@ -87,6 +91,7 @@ struct RunSession {
     if stage.effect == .restoresBaseline {
       try removeOthers(at: index, keeping: "")
       (modelFolder, modelKey) = original
+      modelTitle = Self.baselineTitle
       return
     }
     let title = Recipe.folderName(index, stage.kind)
@@ -110,11 +115,15 @@ struct RunSession {
       log.receive(.ended(title: title, seconds: record.wallSeconds, result: record.summary))
     }
     var entry = record.entry(title: title, stage: stage, folder: title)
+    entry.input = modelTitle
+    entry.curve = try TrainingCurve(contentsOf: folder.appending(path: "metrics.jsonl"))
+    entry.warnings += overlaps[index] ?? []
     if stage.effect == .changesModel {
       modelFolder = folder.appending(path: "checkpoint")
       modelKey = key
+      modelTitle = title
     }
-    if stage.effect != .measures {
+    if recipe.measures(index) {
       let subject = record.export.map { directory.url.appending(path: $0.path) } ?? modelFolder
       try measure(&entry, subject, in: folder, key: key, position: position(index))
     }
@@ -188,7 +197,8 @@ struct RunSession {
     let key = Digest.of(
       [
         "measurement", subjectKey, entries.first.map { _ in baselineKey } ?? "",
-        RecipePrinter.inline(settings.recipeNode), String(recipe.seed), ToolVersion.current,
+        RecipePrinter.inline(settings.withoutChoice.recipeNode), String(recipe.seed),
+        ToolVersion.current,
       ] + file.inputs(under: "evaluation").map(Digest.of(input:))
     )
     if isBaseline { baselineKey = key }
@@ -244,6 +254,21 @@ struct RunSession {
   }
 
   private var baselineKey = ""
+
+  /// Finds texts that the model is fitted to and measured on.
+  ///
+  /// This belongs to the run and not to a stage's record, as another evaluation leaves the stage
+  /// as it is.
+  private mutating func warnOfOverlaps() {
+    guard runner.evaluator != nil else { return }
+    overlaps = file.overlaps()
+    for index in overlaps.keys.sorted() {
+      let title = Recipe.folderName(index, recipe.stages[index].kind)
+      for warning in overlaps[index] ?? [] { log.receive(.warning("\(title): \(warning)")) }
+    }
+  }
+
+  private var overlaps: [Int: [String]] = [:]
 
   // MARK: - Report
 

@@ -27,6 +27,9 @@ public protocol Stage: Sendable {
   /// For a stage that exports: the file or folder it writes, relative to the run directory.
   var exportPath: String? { get }
 
+  /// The texts that the stage fits the model to, which must not be those it is measured on.
+  var fittedTexts: [FittedText] { get }
+
   /// Finds what would stop this stage given what earlier stages promise, and turns the promise
   /// into what holds after it.
   func check(_ promise: inout ModelPromise) -> [StageProblem]
@@ -76,6 +79,9 @@ public protocol Stage: Sendable {
 extension Stage {
   /// Nil.
   public var exportPath: String? { nil }
+
+  /// None.
+  public var fittedTexts: [FittedText] { [] }
 
   /// Does nothing.
   public func verify(

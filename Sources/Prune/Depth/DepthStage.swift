@@ -55,6 +55,9 @@ public struct DepthStage: Stage {
     return problems
   }
 
+  /// The calibration text, if one is read.
+  public var fittedTexts: [FittedText] { measures ? [options.calibration.fittedText()] : [] }
+
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     guard measures else { return [] }

@@ -21,7 +21,7 @@ struct CalibratedSparsity {
   /// Finds patterns without a match, matrices that a pattern does not divide and those whose input
   /// is not measured; promises zeros.
   func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    var problems = calibration.check(promise)
+    var problems = calibration.check(promise, choosesInputs: true)
     problems += zeros.selection.outsideBlocks(promise, remedy: "use `prune.magnitude` for it")
     let before = promise
     problems += zeros.check(&promise)
@@ -50,12 +50,7 @@ struct CalibratedSparsity {
   ) throws {
     let set = try calibration.load(model, context)
     let fractions = try allocation.fractions(zeros, model, set, calibration, context)
-    let walk = try BlockWalk(
-      model,
-      set,
-      memoryByteCount: calibration.memory.byteCount,
-      scratch: context.stateFolder
-    )
+    let walk = try calibration.walk(model, set, context, scratch: context.stateFolder)
     for block in model.blocks {
       try walk.walkBlock(collecting: selection) { group in
         try visit(

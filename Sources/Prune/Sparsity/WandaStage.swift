@@ -65,6 +65,9 @@ public struct WandaStage: Stage {
     CalibratedSparsity(options.zeros, options.allocation, options.calibration).check(&promise)
   }
 
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     CalibrationOptions.tokenizerProblems(of: model)

@@ -84,6 +84,9 @@ public struct WidthStage: Stage {
     )
   }
 
+  /// The calibration text, if one is read.
+  public var fittedTexts: [FittedText] { needsText ? [options.calibration.fittedText()] : [] }
+
   /// Needs the tokenizer to measure.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     needsText ? CalibrationOptions.tokenizerProblems(of: model) : []

@@ -76,6 +76,11 @@ public struct ActivationsStage: Stage {
     return []
   }
 
+  /// The calibration text, if one is read.
+  public var fittedTexts: [FittedText] {
+    options.inputs == .staticPerTensor ? [options.calibration.fittedText()] : []
+  }
+
   /// Finds a tokenizer that cannot be opened, if there is a text to read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     options.inputs == .staticPerTensor ? CalibrationOptions.tokenizerProblems(of: model) : []

@@ -35,7 +35,9 @@ public struct AllocateStage: Stage {
   /// Finds patterns without a match and matrices that no format fits, and promises the largest
   /// format, as which one it will be is found out when the stage runs.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    let problems = options.selection.check(promise) + options.calibration.check(promise)
+    let problems =
+      options.selection.check(promise)
+      + options.calibration.check(promise, choosesInputs: true)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
     if let misfit = parts.first(where: { options.candidates(columns: $0.shape.columns).isEmpty }) {
@@ -55,6 +57,9 @@ public struct AllocateStage: Stage {
     }
     return []
   }
+
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
 
   /// Finds a tokenizer that cannot be opened.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
@@ -197,11 +202,12 @@ public struct AllocateStage: Stage {
     _ context: StageContext,
     _ tally: inout AllocationTally
   ) throws {
-    let walk = try BlockWalk(
+    let walk = try options.calibration.walk(
       model,
       set,
-      memoryByteCount: options.calibration.memory.byteCount,
-      scratch: context.folder
+      context,
+      scratch: context.folder,
+      keepsGram: true
     )
     let rounding = options.rounding
     for index in model.blocks.indices {

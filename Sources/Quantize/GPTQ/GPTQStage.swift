@@ -32,7 +32,9 @@ public struct GPTQStage: Stage {
   /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
   /// is not a layer of a block.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    var problems = options.selection.check(promise) + options.calibration.check(promise)
+    var problems =
+      options.selection.check(promise)
+      + options.calibration.check(promise, choosesInputs: true)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
     let configuration = promise.configuration
@@ -66,6 +68,9 @@ public struct GPTQStage: Stage {
     }
     return []
   }
+
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
 
   /// Finds a tokenizer that cannot be opened.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
@@ -106,11 +111,12 @@ public struct GPTQStage: Stage {
   /// Walks through the model, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let set = try options.calibration.load(model, context)
-    let walk = try BlockWalk(
+    let walk = try options.calibration.walk(
       model,
       set,
-      memoryByteCount: options.calibration.memory.byteCount,
-      scratch: context.folder
+      context,
+      scratch: context.folder,
+      keepsGram: true
     )
     let rounding = CalibratedRounding(order: options.order, damping: options.damping)
     var tally = CalibratedTally()

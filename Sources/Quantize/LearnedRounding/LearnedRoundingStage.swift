@@ -28,7 +28,9 @@ public struct LearnedRoundingStage: Stage {
   /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
   /// is not a layer of a block.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
-    var problems = options.selection.check(promise) + options.calibration.check(promise)
+    var problems =
+      options.selection.check(promise)
+      + options.calibration.check(promise, choosesInputs: true)
     guard problems.isEmpty else { return problems }
     let parts = options.selection.select(from: promise)
     problems += options.selection.outsideBlocks(
@@ -48,6 +50,9 @@ public struct LearnedRoundingStage: Stage {
     }
     return []
   }
+
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
 
   /// Finds a tokenizer that cannot be opened.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
@@ -81,10 +86,10 @@ public struct LearnedRoundingStage: Stage {
   /// Walks through the model, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let set = try options.calibration.load(model, context)
-    let walk = try BlockWalk(
+    let walk = try options.calibration.walk(
       model,
       set,
-      memoryByteCount: options.calibration.memory.byteCount,
+      context,
       scratch: context.folder,
       followsOriginal: options.target == .original
     )

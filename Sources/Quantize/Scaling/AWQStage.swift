@@ -70,6 +70,9 @@ public struct AWQStage: Stage {
     format.isDense || options.selection.selects(name)
   }
 
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+
   /// Finds a tokenizer that cannot be opened.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     CalibrationOptions.tokenizerProblems(of: model)

@@ -36,6 +36,9 @@ public struct SmoothStage: Stage {
     return problems
   }
 
+  /// The calibration text.
+  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+
   /// Finds a tokenizer that cannot be opened.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     CalibrationOptions.tokenizerProblems(of: model)

@@ -83,6 +83,9 @@ public struct TuneStage: Stage {
     return []
   }
 
+  /// The data.
+  public var fittedTexts: [FittedText] { options.training.fittedTexts }
+
   /// Finds a tokenizer or a chat template that cannot be read.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     do {
