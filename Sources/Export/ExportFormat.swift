@@ -57,6 +57,9 @@ public struct ExportPlan: Sendable {
   public var problems: [StageProblem] = []
   /// What the reader of a plan should know.
   public var notes: [String] = []
+  /// Whether the size follows from headers, so that another one is worth a warning; sizes that
+  /// depend on the numbers, such as how many are zero, are estimates.
+  public var isSizeExact = true
   /// The size of all tensors, in bytes.
   public var byteCount = 0
 

@@ -55,9 +55,11 @@ extension ExportStage {
       context.progress(done, of: total, unit: "sections")
     }
     for warning in summary.warnings { context.warn(warning) }
-    let promised = format.plan(ModelPromise(model.outline)).byteCount
-    if promised != summary.tensorByteCount {
-      context.warn("\(summary.tensorByteCount) bytes of tensors were written, \(promised) promised")
+    let plan = format.plan(ModelPromise(model.outline))
+    if plan.isSizeExact && plan.byteCount != summary.tensorByteCount {
+      context.warn(
+        "\(summary.tensorByteCount) bytes of tensors were written, \(plan.byteCount) promised"
+      )
     }
     var metrics = [
       "file_bytes": Double(summary.fileByteCount), "tensor_bytes": Double(summary.tensorByteCount),

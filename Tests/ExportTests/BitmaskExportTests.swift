@@ -85,6 +85,7 @@ struct BitmaskExportTests {
     let plan = HuggingFaceFormat(type: .bfloat16, sparse: .bitmask).plan(promise)
     let summary = try write(model, .bfloat16, to: tiny.result("sparse"))
     #expect(plan.byteCount == summary.tensorByteCount)
+    #expect(!plan.isSizeExact && HuggingFaceFormat(type: .bfloat16).plan(promise).isSizeExact)
     #expect(plan.notes.contains { $0.contains("12 matrices are stored") }, "\(plan.notes)")
     let full = try TinyModel(.init(dtype: .bfloat16))
     let (plain, bare) = (full.result("plain"), full.result("bare"))

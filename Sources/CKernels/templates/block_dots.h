@@ -46,6 +46,12 @@
       }                                                                                          \
   } while (0)
 
+// Asks for as much memory as step number `step` reads of R rows, in the order of memory, whatever
+// the order in which the rows are read.
+#define ASK(R, step, BYTES)                                                                      \
+  SLM_UNROLL for (int line = 0; line < (R) * (BYTES); line += 64)                                \
+    __builtin_prefetch((const char *)w[s] + (step) * (R) * (BYTES) + line + ahead);
+
 // All blocks of four rows of w, R at a time.
 #define EACH_ROW(X, R, BYTES, LENGTH, ...)                                                       \
   do {                                                                                           \
@@ -69,9 +75,9 @@
   EACH_ROW(X, R, BYTES, 32, {                                                                    \
     slm_v8 scale[R], minimum[R];                                                                 \
     slm_grid_small(p, R, MINIMUM, scale, minimum);                                               \
+    ASK(R, b, BYTES);                                                                            \
     slm_codes32 codes[R];                                                                        \
     SLM_UNROLL for (int r = 0; r < R; r++) {                                                     \
-      __builtin_prefetch(p[r] + ahead);                                                          \
       CODES(p[r], 0, &codes[r]);                                                                \
     }                                                                                            \
     ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN);                                               \
@@ -84,10 +90,10 @@
     float scales[R][16], minimums[R][16];                                                        \
     SLM_UNROLL for (int r = 0; r < R; r++) GRID(p[r], scales[r], minimums[r]);                   \
     SUB_BLOCKS for (int u = 0; u < 8; u++) {                                                     \
+      ASK(R, 8 * b + u, BYTES / 8);                                                              \
       slm_codes32 codes[R];                                                                      \
       slm_v8 scale[R], minimum[R];                                                               \
       SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
-        __builtin_prefetch(p[r] + ahead + u * BYTES / 8);                                        \
         CODES(p[r], u, &codes[r]);                                                              \
         slm_spread_grid(scales[r], u, SUB, &scale[r]);                                           \
         if (MINIMUM) slm_spread_grid(minimums[r], u, SUB, &minimum[r]);                          \
@@ -147,6 +153,7 @@ static slm_block_dots *NAME(block_dots)(int format) {
 #undef UNSIGNED
 #undef SIGNED
 #undef ADD
+#undef ASK
 #undef EACH_ROW
 #undef SMALL
 #undef LARGE

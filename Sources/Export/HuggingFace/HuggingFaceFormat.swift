@@ -55,6 +55,7 @@ public struct HuggingFaceFormat: ExportFormat {
     plan.problems = promise.configuration.problemsInFolders
     plan.byteCount = (promise.parameterCount + promise.biasCount) * type.dtype.byteCount
     if sparse == .bitmask {
+      plan.isSizeExact = false
       let parts = promise.matrices.filter { savedByteCount($0) > 0 }
       plan.byteCount -= parts.reduce(0) { $0 + savedByteCount($1) }
       plan.notes.append(
