@@ -8,10 +8,10 @@ SHELL := /bin/bash
 # the package as a dependency.
 FLAGS := -Xcc -O3 --explicit-target-dependency-import-check error
 MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
-LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Calibrate Evaluate TrainStages Distill Prune Quantize Export Reports
+LIBRARIES := Tensor Tokenizers Checkpoints Datasets Models Train Pipeline Calibrate Evaluate TrainStages Distill Prune Quantize Export Reports Sparsity
 
 .PHONY: help demo demo-smollm2 stories test check setup build release fetch test-release lint format docs describe \
-  recipes interop golden bench size clean
+  recipes chain interop golden bench size clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ test: setup ## Build with checks on and run every test
 	@echo "== Building and testing (a few minutes the first time)"
 	swift test --disable-xctest $(FLAGS)
 
-check: lint test docs recipes ## Everything that has to pass before a change lands
+check: lint test docs recipes chain ## Everything that has to pass before a change lands
 
 setup: ## Install the system libraries that are missing (OpenBLAS, PCRE2, zlib)
 	@.ci/setup
@@ -72,6 +72,11 @@ describe: build ## Write docs/stages.md anew from the stages' options
 recipes: build ## Check every recipe without running it
 	@echo "== Checking the recipes"
 	.build/debug/slm-compress check --syntax-only recipes/*.yaml
+
+chain: build ## Run the whole chain on the model that comes along, by recipes/stories-2m-to-1m.yaml
+	@echo "== Running recipes/stories-2m-to-1m.yaml"
+	@folder=$$(mktemp -d) && .build/debug/slm-compress run recipes/stories-2m-to-1m.yaml --output $$folder/run; \
+	  status=$$?; rm -rf $$folder; exit $$status
 
 interop: release fetch ## Compare with transformers, tokenizers, gguf-py, llama.cpp (makes a Python environment)
 	Tests/Interop/run.sh

@@ -20,7 +20,7 @@ extension RunReport {
     /// The stage's kind; nil for the baseline.
     public var kind: String?
     /// The title of the entry whose model the stage read; nil for the baseline, and in reports of
-    /// versions before 0.2.
+    /// an earlier version of it.
     public var input: String?
     /// Where it lies: relative to the run directory, or for the baseline the model as the recipe
     /// names it.
