@@ -302,6 +302,7 @@ public final class BlockWalk {
   /// Looks at the inputs of the head, once all blocks are walked.
   ///
   /// - Parameter selection: What to collect of the inputs.
+  /// - Returns: The statistics of the hidden states after the last norm.
   /// - Throws: ``CalibrateError`` if an input is not finite.
   /// - Precondition: No block is left.
   public func observeHead(
