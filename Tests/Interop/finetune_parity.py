@@ -94,7 +94,7 @@ print(f"losses of single steps differ by at most {max(abs(a - b) for a, b in zip
 def perplexity(folder):
     out = subprocess.run([given.command, "evaluate", str(folder), "--text", str(work / "held.txt"),
                           "--json"], check=True, capture_output=True, text=True).stdout
-    return json.loads(out)["perplexity"]
+    return json.loads(out)["metrics"]["perplexity"]
 
 
 before, own, other = (perplexity(f) for f in (given.folder, work / "ours/01-train/checkpoint", work / "torch"))
