@@ -29,8 +29,8 @@ public struct GPTQStage: Stage {
   /// Creates the stage.
   public init(_ options: GPTQOptions) { self.options = options }
 
-  /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
-  /// is not a layer of a block.
+  /// Finds patterns without a match, matrices that groups do not divide, and a selected embedding
+  /// that is not the head too.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems =
       options.selection.check(promise)
