@@ -70,9 +70,9 @@ static void *work(void *unused) {
   (void)unused;
   for (;;) {
     int64_t start = nanoseconds();
-    while (!has_work(atomic_load_explicit(&pool.ticket, memory_order_relaxed))) {
-      for (int i = 0; i < 32; i++) pause_briefly();
-      if (nanoseconds() - start > WATCH_TIME) sleep_until_work();
+    for (int waits = 1; !has_work(atomic_load_explicit(&pool.ticket, memory_order_relaxed)); waits++) {
+      pause_briefly();
+      if (waits % 32 == 0 && nanoseconds() - start > WATCH_TIME) sleep_until_work();
     }
     take_parts();
   }

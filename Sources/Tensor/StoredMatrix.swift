@@ -167,6 +167,12 @@ extension StoredMatrix {
   package func withKernelMatrix<Result>(
     _ body: (UnsafePointer<slm_matrix>) throws -> Result
   ) rethrows -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try withUnsafePointer(to: kernelMatrix) { try body($0) }
+  }
+
+  /// The matrix as the kernels see it, valid as long as this one is kept.
+  var kernelMatrix: slm_matrix {
     var matrix = slm_matrix()
     matrix.rows = Int64(rows)
     matrix.columns = Int64(columns)
@@ -196,7 +202,6 @@ extension StoredMatrix {
       matrix.offsets = codes.offsets.map { UnsafeRawPointer($0.unsafeBase) }
       matrix.offset_type = codes.offsets?.dtype.kernelType ?? 0
     }
-    defer { withExtendedLifetime(self) {} }
-    return try withUnsafePointer(to: matrix) { try body($0) }
+    return matrix
   }
 }

@@ -114,6 +114,24 @@ struct StoredProductTests {
     }
   }
 
+  @Test("with several weights at once is bit by bit what each gives alone", arguments: [1, 4, 20])
+  func severalWeights(rows: Int) {
+    var random = Random(seed: 25)
+    let x = random.normal([rows, 512])
+    let dense = StoredMatrix(random.normal([9, 512]))
+    let weights: [(matrix: StoredMatrix, bias: Tensor?)] =
+      [(BlockFormat.q4_0, 301), (.q8_0, 6), (.q4_0, 1)].map { format, outputs in
+        let blocks = 512 / format.blockLength
+        let sample = RandomBlocks(format, outputs: outputs, blocks: blocks, &random)
+        return (sample.matrix, outputs == 6 ? random.normal([6]) : nil)
+      } + [(dense, nil)]
+    let together = x.multiplied(byAll: weights)
+    #expect(together.map(\.shape) == weights.map { [rows, $0.matrix.rows] })
+    for (result, weight) in zip(together, weights) {
+      #expect(result.numbers == x.multiplied(by: weight.matrix, bias: weight.bias).numbers)
+    }
+  }
+
   @Test(
     "with blocks is the same bit by bit on one thread as on all",
     arguments: BlockFormat.allCases

@@ -21,7 +21,8 @@ public struct FeedForward {
 
   /// Returns what the down projection works on, `[B, T, F]`.
   func gated(_ x: LayerInput) -> LayerInput {
-    let (opening, content) = (gate(x), up(x))  // [B, T, F]
+    let projected = Linear.outputs(of: [gate, up], x)
+    let (opening, content) = (projected[0], projected[1])  // [B, T, F]
     let (a, b) = (opening.detached, content.detached)
     return LayerInput(opening.swiGLU(up: content)) { a.swiGLU(up: b) }
   }

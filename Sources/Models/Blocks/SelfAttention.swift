@@ -34,9 +34,10 @@ public struct SelfAttention {
     let (batch, tokens) = (x.value.shape[0], x.value.shape[1])
     let start = context.start
     context.tap?(query, x.value)
-    var queries = query(x).reshaped([batch, tokens, model.queryHeads, model.headSize])
-    var keys = key(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
-    var values = value(x).reshaped([batch, tokens, model.keyHeads, model.headSize])
+    let projected = Linear.outputs(of: [query, key, value], x)
+    var queries = projected[0].reshaped([batch, tokens, model.queryHeads, model.headSize])
+    var keys = projected[1].reshaped([batch, tokens, model.keyHeads, model.headSize])
+    var values = projected[2].reshaped([batch, tokens, model.keyHeads, model.headSize])
     if let queryNorm { queries = queryNorm(queries) }
     if let keyNorm { keys = keyNorm(keys) }
     let table = context.rotary

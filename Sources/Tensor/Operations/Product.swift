@@ -116,7 +116,8 @@ private func multiplyFloats(
   if precision == .float32 && second.isTransposed && !first.isTransposed && !accumulating
     && alpha == 1 && rows <= fewRows
   {
-    return StoredMatrix(second.elements).multiplyFewRows(first.elements, bias, into: result)
+    let product = FewRowsProduct(StoredMatrix(second.elements), bias, result)
+    return FewRowsProduct.compute(first.elements, [product])
   }
   var product = slm_dense()
   product.a = slm_factor(

@@ -89,14 +89,11 @@ extension StoredMatrix {
   }
 }
 
-/// Rows up to which reading the weight once, with dot products, beats packing.
-let fewRows = 15
-
 extension StoredMatrix {
   /// Writes `x · Wᵀ + bias` for `float32`.
   fileprivate func storeOutput(of x: Tensor, _ bias: Tensor?, into result: Tensor) {
     guard x.shape.rows > fewRows || columns == 0 else {
-      return multiplyFewRows(x, bias, into: result)
+      return FewRowsProduct.compute(x, [FewRowsProduct(self, bias, result)])
     }
     withKernelMatrix { matrix in
       var product = slm_dense()
@@ -118,43 +115,6 @@ extension StoredMatrix {
       product.c = result.unsafeMutableFloats
       product.c_step = Int64(rows)
       multiplyDense(product, .float32)
-    }
-    withExtendedLifetime((x, bias)) {}
-  }
-
-  /// Writes `x · Wᵀ + bias` for few rows of `float32`, reading the weight once.
-  func multiplyFewRows(_ x: Tensor, _ bias: Tensor?, into result: Tensor) {
-    let (count, depth) = (x.shape.rows, columns)
-    guard count > 0 && rows > 0 else { return }
-    withKernelMatrix { matrix in
-      var product = slm_product()
-      product.rows = Int64(count)
-      product.outputs = Int64(rows)
-      product.depth = Int64(depth)
-      product.weight = matrix
-      product.bias = bias.map { $0.unsafeFloats }
-      product.y = result.unsafeMutableFloats
-      product.y_step = Int64(rows)
-      let grain = max(4, (1 << 15) / max(1, depth * count) / 4 * 4)
-      let preparedCount = Int(slm_prepared_floats(&product))
-      withUnsafeTemporaryAllocation(of: Float.self, capacity: preparedCount) { prepared in
-        if preparedCount > 0 {
-          slm_prepare(&product, x.unsafeFloats, Int64(depth), prepared.baseAddress)
-          product.prepared = UnsafePointer(prepared.baseAddress)
-        }
-        let (shared, base) = (Shared(product), Shared(x.unsafeFloats))
-        parallelRanges((rows + 3) / 4, grain: grain / 4) { range in
-          withUnsafePointer(to: shared.pointer) {
-            slm_product_rows(
-              $0,
-              base.pointer,
-              Int64(depth),
-              Int64(4 * range.lowerBound),
-              min($0.pointee.outputs, Int64(4 * range.upperBound))
-            )
-          }
-        }
-      }
     }
     withExtendedLifetime((x, bias)) {}
   }
