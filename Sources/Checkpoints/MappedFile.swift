@@ -128,9 +128,17 @@ public final class MappedFile: Sendable {
 }
 
 extension MappedFile: PageOwner {
+  /// Reading a page brings those around it that the system already has, in windows of this many
+  /// bytes of the address space.
+  private static let window = 1 << 16
+
+  /// Discards whole windows: what came along with the bytes, of tensors before and behind them, would
+  /// otherwise stay, and grow with the number of tensors.
   package func discard(_ bytes: UnsafeRawBufferPointer) {
     guard let base = bytes.baseAddress else { return }
-    let start = Int(bitPattern: base) - Int(address)
-    advise(.done, start..<start + bytes.count)
+    let (start, end) = (Int(bitPattern: base), Int(bitPattern: base) + bytes.count)
+    let first = start / Self.window * Self.window
+    let last = (end + Self.window - 1) / Self.window * Self.window
+    advise(.done, first - Int(address)..<last - Int(address))
   }
 }
