@@ -96,7 +96,7 @@ public struct AllocateStage: Stage {
       4 * configuration.hiddenSize + 3 * configuration.feedForwardSize
       + 2 * (configuration.queryHeads + 2 * configuration.keyHeads) * configuration.headSize
     let kept = configuration.layerCount * options.calibration.length * width * 4
-    let calibration = options.calibration.peakByteCount(promise, collectsGram: true)
+    let calibration = options.calibration.fittingByteCount(parts, promise)
     // A complete choice is measured with all its matrices in memory.
     let trials = parts.reduce(0) { sum, part in
       let (rows, columns) = (part.shape.rows, part.shape.columns)

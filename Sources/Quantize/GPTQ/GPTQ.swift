@@ -60,6 +60,13 @@ package func gptq(
 /// The rows that are in memory at once, in float64.
 private let sliceRows = 4096
 
+/// The most bytes that rounding a matrix of some shape needs beside the matrix and its Gram matrix.
+func gptqByteCount(_ shape: Shape) -> Int {
+  // Weights of a slice widened, permuted and corrected; then codes, grids, and what they are put
+  // into.
+  min(shape.rows, sliceRows) * shape.columns * (4 + 8 + 8) + shape.count * 9 / 4
+}
+
 /// The sum of squares of each row, `[outputs]`.
 private func norms(_ matrix: StoredMatrix, _ layer: String) throws(QuantizeError) -> Tensor {
   let slices = stride(from: 0, to: matrix.rows, by: sliceRows).map { start in

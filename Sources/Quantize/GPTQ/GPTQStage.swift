@@ -101,7 +101,7 @@ public struct GPTQStage: Stage {
     return StagePlan(
       matches: options.selection.matches(in: promise),
       peakByteCount: promise.peakByteCount(
-        making: options.calibration.peakByteCount(promise, collectsGram: true)
+        making: options.calibration.fittingByteCount(parts, promise)
       ),
       seconds: operations / 6e10,
       notes: notes

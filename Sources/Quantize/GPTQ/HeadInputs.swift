@@ -1,5 +1,6 @@
 internal import Calibrate
 internal import Models
+internal import Pipeline
 internal import Tensor
 
 /// What rounding errors of a model's head cost.
@@ -21,6 +22,20 @@ struct HeadInputs {
       return
     }
     self.gram = gram.withDiagonal(raisedBy: Self.tiedShare)
+  }
+}
+
+extension CalibrationOptions {
+  /// The most bytes that fitting matrices to their inputs needs, the head's if that is among them.
+  func fittingByteCount(_ parts: [ModelPromise.Part], _ promise: ModelPromise) -> Int {
+    let blocks = peakByteCount(promise, collectsGram: true)
+    let head =
+      parts.first { $0.name == "lm_head" } ?? parts.first { $0.name == "model.embed_tokens" }
+    guard let head else { return blocks }
+    let (tokens, width) = (tokenCount, head.shape.columns)
+    // The residual stream, and three matrices of inputs.
+    let inputs = min(4 * tokens * width, memory.byteCount) + 3 * 8 * width * width
+    return max(blocks, inputs + gptqByteCount(head.shape))
   }
 }
 
