@@ -18,8 +18,8 @@ extension LanguageModel {
   /// - Throws: ``ModelError`` if the model computes numbers that are not finite.
   /// - Precondition: Prompts are not empty; all but the last token of a text fit into the model's
   ///   context, and ids are in range.
-  /// - Complexity: As many passes as the longest text has tokens, with `B` tokens each; the prompt's
-  ///   part that all have in one. `2 · layers · B · T · K · C` numbers of keys and values.
+  /// - Complexity: As many passes as the longest text has tokens, with `B` tokens each; the
+  ///   prompt's part that all have in one. `2 · layers · B · T · K · C` numbers of keys and values.
   package func continuations(
     of prompts: [[Int32]],
     lengths: [Int],

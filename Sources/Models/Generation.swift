@@ -38,8 +38,8 @@ public struct Sampler {
   /// Chooses a token.
   ///
   /// Candidates are the `topK` most probable, then of these as few as reach `topP`; the lower id
-  /// wins where logits are equal. If neither `topK` nor `topP` leaves any out, all are candidates in
-  /// the order of their ids.
+  /// wins where logits are equal. If neither `topK` nor `topP` leaves any out, all are candidates
+  /// in the order of their ids.
   ///
   /// Source: Holtzman et al., *The Curious Case of Neural Text Degeneration*, 2019,
   /// arXiv:1904.09751 (top-p).

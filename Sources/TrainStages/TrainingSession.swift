@@ -16,8 +16,8 @@ private struct SeededBatch {
 /// Rows that take the place of the data's in some steps, made by the model as it is before the
 /// step.
 package struct SampledRows {
-  /// Returns the rows of a step, from 1, and part, from 0, that take the place of the data's; nil if
-  /// those stay.
+  /// Returns the rows of a step, from 1, and part, from 0, that take the place of the data's; nil
+  /// if those stay.
   ///
   /// The same ones whenever it is asked with the same values of the parameters, so that a resumed
   /// training is the same as one that never stopped.

@@ -6,10 +6,10 @@ internal import TrainStages
 ///
 /// Each layer of the student imitates one of the teacher: the loss is the mean distance of the
 /// residual streams after them, to which the loss of `distill.logits` is added. If the widths
-/// differ, each pair of layers has a matrix that is learned with the student and forgotten. Beside or
-/// instead of the states, the relations of positions in attention can be imitated, as
-/// ``RelationOptions`` describes; and a part of the steps can be on texts that the student itself has
-/// just written, as ``OnPolicyOptions`` describes.
+/// differ, each pair of layers has a matrix that is learned with the student and forgotten. Beside
+/// or instead of the states, the relations of positions in attention can be imitated, as
+/// ``RelationOptions`` describes; and a part of the steps can be on texts that the student itself
+/// has just written, as ``OnPolicyOptions`` describes.
 ///
 /// Source: Romero et al., *FitNets*, 2014, arXiv:1412.6550, section 2.2, for the learned matrix;
 /// Jiao et al., *TinyBERT*, 2019, arXiv:1909.10351, equation 8, for all layers at once. Differs

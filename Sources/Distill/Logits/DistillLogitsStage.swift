@@ -8,7 +8,8 @@ internal import TrainStages
 /// next token from the teacher's, mixed with the cross-entropy of the text's own token if asked.
 /// Logits of both exist for a chunk of positions at a time only. The teacher's weights stay mapped
 /// in their file; or its outputs are kept on disk, and it runs once over the text. A part of the
-/// steps can be on texts that the student itself has just written, as ``OnPolicyOptions`` describes.
+/// steps can be on texts that the student itself has just written, as ``OnPolicyOptions``
+/// describes.
 ///
 /// Source: Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*, 2015,
 /// arXiv:1503.02531, section 2. Differs from it in learning from text rather than from images,

@@ -34,9 +34,10 @@ extension OnPolicyOptions {
   /// What a plan says about sampling.
   func note(_ training: TrainOptions, _ promise: ModelPromise) -> String {
     let once = Wording.seconds(seconds(training, promise))
+    let percent = Wording.exact((1000 * share).rounded() / 10)
     var note =
-      "\(Wording.exact((1000 * share).rounded() / 10)) % of the steps are on texts of the student: up to "
-      + "\(steps(training)) tokens for each row take about \(once) a step"
+      "\(percent) % of the steps are on texts of the student: up to \(steps(training)) tokens for "
+      + "each row take about \(once) a step"
     if let steps = training.steps {
       let all = share * Double(steps) * seconds(training, promise)
       note += ", \(Wording.seconds(all)) in all"

@@ -4,10 +4,10 @@ internal import TrainStages
 /// How a student learns from texts of its own.
 ///
 /// A model that only ever sees others' texts while it is distilled meets, when it writes, places
-/// that it was never taught at: behind its own mistakes. In a share of the steps, drawn by the seed,
-/// the student therefore continues the beginnings of the step's rows first, all rows together, and
-/// the loss is taken on what it wrote, with what the teacher would have said there. No gradient
-/// passes through the choice of tokens.
+/// that it was never taught at: behind its own mistakes. In a share of the steps, drawn by the
+/// seed, the student therefore continues the beginnings of the step's rows first, all rows
+/// together, and the loss is taken on what it wrote, with what the teacher would have said there. No
+/// gradient passes through the choice of tokens.
 ///
 /// Source: Agarwal et al., *On-Policy Distillation of Language Models: Learning from Self-Generated
 /// Mistakes*, 2023, arXiv:2306.13649, algorithm 1; `share` is its λ, and GKD's divergence is

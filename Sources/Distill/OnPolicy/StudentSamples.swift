@@ -50,7 +50,8 @@ struct StudentSamples {
   ///   - batch: The rows whose prompts are taken. One in which nothing counts stays without.
   ///   - step: The step they belong to.
   ///   - firstRow: The number of the first row within the step.
-  /// - Returns: As many rows, of the prompts and what follows; the predictions of what follows count.
+  /// - Returns: As many rows, of the prompts and what follows; the predictions of what follows
+  ///   count.
   /// - Throws: `ModelError` if the student computes numbers that are not finite.
   func sample(_ batch: TokenBatch, step: Int, firstRow: Int) throws -> TokenBatch {
     let found = (0..<batch.rows).map { batch.prompt(ofRow: $0, count: options.prompt) }
@@ -99,9 +100,9 @@ struct StudentSamples {
 extension TokenBatch {
   /// What of a row is to be continued.
   ///
-  /// Of a document whose first tokens do not count, as the question of a conversation, all that come
-  /// before the first that counts; of others the first `count` tokens. The document is the first in
-  /// the row that is a question or has more than `count` tokens, otherwise the longest.
+  /// Of a document whose first tokens do not count, as the question of a conversation, all that
+  /// come before the first that counts; of others the first `count` tokens. The document is the
+  /// first in the row that is a question or has more than `count` tokens, otherwise the longest.
   ///
   /// - Parameters:
   ///   - row: The row's number.

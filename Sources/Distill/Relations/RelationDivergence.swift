@@ -35,8 +35,8 @@ package struct RelationDivergence {
   ///   - teacher: The teacher's, `[B · T, W′]`, a constant.
   /// - Returns: `[]`, of the dtype of `states`; 0 if no position counts.
   /// - Precondition: `heads` divides both widths; one dtype, `float32` or `float64`.
-  /// - Complexity: `2 · B · T² · (W + W′)` operations, three times that of `W` more backward. Beyond
-  ///   copies of both, about eight tiles of `128 · T` numbers.
+  /// - Complexity: `2 · B · T² · (W + W′)` operations, three times that of `W` more backward.
+  ///   Beyond copies of both, about eight tiles of `128 · T` numbers.
   package func mean(_ states: Tensor, from teacher: Tensor) -> Tensor {
     let (count, width, other) = (states.shape.rows, states.shape.columns, teacher.shape.columns)
     require(

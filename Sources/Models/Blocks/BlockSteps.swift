@@ -59,8 +59,8 @@ package struct AttentionVectors {
 }
 
 extension LanguageModel {
-  /// Computes the queries, keys and values of a block, to be differentiated by its parameters and by
-  /// the stream.
+  /// Computes the queries, keys and values of a block, to be differentiated by its parameters and
+  /// by the stream.
   ///
   /// They are normalized where the family does so, and not turned by their positions.
   ///
