@@ -56,8 +56,8 @@ public struct RelationOptions: OptionGroup {
         "teacher_layer",
         \.teacherLayer,
         in: 0...4096,
-        "The teacher's layer; the last if not given. For teachers of 24 layers the authors find a "
-          + "later one above the middle better, such as 20."
+        "The teacher's layer; the last if not given. For teachers of 24 layers the authors find one "
+          + "of the upper middle better, such as 20."
       ),
       .field(
         "weight",
