@@ -38,16 +38,18 @@ public struct Sampler {
   /// Chooses a token.
   ///
   /// Candidates are the `topK` most probable, then of these as few as reach `topP`; the lower id
-  /// wins where logits are equal.
+  /// wins where logits are equal. If neither `topK` nor `topP` leaves any out, all are candidates
+  /// in the order of their ids.
   ///
   /// Source: Holtzman et al., *The Curious Case of Neural Text Degeneration*, 2019,
   /// arXiv:1904.09751 (top-p).
   ///
   /// - Parameter logits: One number per token of the vocabulary.
   /// - Returns: The token's id.
-  /// - Complexity: O(V) if greedy, O(V log V) otherwise.
+  /// - Complexity: O(V log V) if `topK` or `topP` leaves candidates out, O(V) otherwise.
   public mutating func next(_ logits: [Float]) -> Int32 {
     guard options.temperature > 0 else { return Self.largest(logits) }
+    if options.topK == nil && options.topP >= 1 { return nextOfAll(logits) }
     var order = Array(logits.indices)
     order.sort { (logits[$1], $0) < (logits[$0], $1) }
     if let topK = options.topK { order = Array(order.prefix(max(1, topK))) }
@@ -66,6 +68,19 @@ public struct Sampler {
       if left < 0 { return Int32(order[index]) }
     }
     return Int32(order[weights.count - 1])
+  }
+
+  /// Chooses among all tokens, which need not be sorted for it.
+  private mutating func nextOfAll(_ logits: [Float]) -> Int32 {
+    let best = Self.largest(logits)
+    let top = Double(logits[Int(best)])
+    let weights = logits.map { exp((Double($0) - top) / options.temperature) }
+    var left = Double.random(in: 0..<1, using: &random) * weights.reduce(0, +)
+    for (index, weight) in weights.enumerated() {
+      left -= weight
+      if left < 0 { return Int32(index) }
+    }
+    return best
   }
 
   private static func largest(_ logits: [Float]) -> Int32 {

@@ -12,6 +12,8 @@ package struct TrainingEstimate {
   package var extraByteCount = 0
   /// Further operations for every token.
   package var extraOperations = 0.0
+  /// Further seconds for every step.
+  package var extraSeconds = 0.0
 
   /// Estimates the training of a model.
   package init(_ options: TrainOptions, _ promise: ModelPromise) {
@@ -136,5 +138,6 @@ package struct TrainingEstimate {
       case .blocks: 4.0 / 3
       }
     return tokens * ((4 * all + 2 * own) * again + extraOperations) / 1.2e11
+      + Double(steps) * extraSeconds
   }
 }

@@ -8,7 +8,30 @@ package import Train
 /// A batch with what decides which inputs of adapters are dropped.
 private struct SeededBatch {
   let batch: TokenBatch
+  /// Whether the batch is not the data's.
+  let isSampled: Bool
   let dropoutSeed: UInt64
+}
+
+/// Rows that take the place of the data's in some steps, made by the model as it is before the
+/// step.
+package struct SampledRows {
+  /// Returns the rows of a step, from 1, and part, from 0, that take the place of the data's; nil
+  /// if those stay.
+  ///
+  /// The same ones whenever it is asked with the same values of the parameters, so that a resumed
+  /// training is the same as one that never stopped.
+  package var rows: (_ batch: TokenBatch, _ step: Int, _ part: Int) throws -> TokenBatch?
+  /// The mean loss over the counted tokens of such rows, to be differentiated.
+  package var loss: (TokenBatch) throws -> Tensor
+
+  /// Creates rows that are made and counted in some way.
+  package init(
+    rows: @escaping (_ batch: TokenBatch, _ step: Int, _ part: Int) throws -> TokenBatch?,
+    loss: @escaping (TokenBatch) throws -> Tensor
+  ) {
+    (self.rows, self.loss) = (rows, loss)
+  }
 }
 
 /// What a training minimizes.
@@ -19,6 +42,8 @@ package struct TrainingObjective {
   package var measure: ((TokenBatch) throws -> [String: Double])?
   /// Parameters that are trained beside the model's and belong to no model.
   package var helpers: [Parameter] = []
+  /// What takes the place of the data's rows in some steps; validation is always on the data's.
+  package var sampled: SampledRows?
   /// What else the result depends on.
   package var fingerprint: [String: String] = [:]
 
@@ -145,19 +170,32 @@ package struct TrainingSession {
       optimizer: options.rule.makeOptimizer,
       options: options.loopOptions(steps: steps),
       batch: { step, part in
-        SeededBatch(
-          batch: try data.batch(step: step, part: part, options.batches),
+        let batch = try data.batch(step: step, part: part, options.batches)
+        let sampled = try sample(batch, step, part)
+        return SeededBatch(
+          batch: sampled ?? batch,
+          isSampled: sampled != nil,
           dropoutSeed: context.seed &+ UInt64(step) &* 0x9E37_79B9 &+ UInt64(part)
         )
       },
       tokenCount: \.batch.countedTargets,
       loss: { part in
         model.setDropoutSeed(part.dropoutSeed)
-        return try objective.loss(part.batch)
+        guard part.isSampled, let sampled = objective.sampled else {
+          return try objective.loss(part.batch)
+        }
+        return try sampled.loss(part.batch)
       },
       validationLoss: data.validation.isEmpty ? nil : { try validationLoss(data.validation) },
       onProgress: report
     )
+  }
+
+  /// What takes the place of a batch, made without dropping inputs of adapters.
+  private func sample(_ batch: TokenBatch, _ step: Int, _ part: Int) throws -> TokenBatch? {
+    guard let sampled = objective.sampled else { return nil }
+    model.setDropoutSeed(nil)
+    return try sampled.rows(batch, step, part)
   }
 
   /// The mean over all counted predictions.

@@ -44,6 +44,56 @@ struct DistillStatesTests {
     #expect(report.layers.allSatisfy { $0.values["state_distance"] ?? 0 > 0 })
   }
 
+  @Test("relations of attention come nearer, beside the states or in their place")
+  func relations() throws {
+    for weight in [0, 1.0] {
+      let stage = hidden {
+        $0.hiddenWeight = weight
+        $0.logitsWeight = 0
+        $0.relations = RelationOptions()
+        $0.relations?.heads = 4
+        $0.training.compute.recompute = .blocks
+      }
+      let (model, report) = try pair.run(stage, "relations\(weight)")
+      let before = try #require(report.metrics["validation_loss_before"])
+      #expect(try #require(report.metrics["validation_loss"]) < 0.9 * before)
+      let layer = try #require(report.layers.first)
+      #expect(layer.name == "model.layers.1.self_attn")
+      #expect(layer.note == "relations of layer 1, 4 heads")
+      #expect(
+        Set(layer.values.keys) == ["queries_relations", "keys_relations", "values_relations"]
+      )
+      #expect(report.layers.count == (weight > 0 ? 3 : 1))
+      #expect(try weights(pair.run(stage, "again\(weight)").model) == weights(model))
+    }
+  }
+
+  @Test("relations that cannot be compared are refused, and a plan names those that can")
+  func relationOptions() throws {
+    let uneven = hidden {
+      $0.relations = RelationOptions()
+      $0.relations?.heads = 5
+      $0.relations?.teacherLayer = 2
+    }
+    #expect(
+      try pair.problems(uneven).map(\.option) == ["relations.teacher_layer", "relations.heads"]
+    )
+    var options = DistillHiddenOptions()
+    options.hiddenWeight = 0
+    #expect(options.problems().map(\.option) == ["hidden_weight"])
+    options.relations = RelationOptions()
+    #expect(options.problems().isEmpty)
+    let stage = hidden { $0.relations = RelationOptions() }
+    let promise = ModelPromise(try pair.student.load().outline)
+    let notes = try stage.plan(promise, pair.setting).notes
+    #expect(
+      notes.contains {
+        $0.contains("queries, keys and values in layer 1") && $0.contains("2 heads")
+      },
+      "\(notes)"
+    )
+  }
+
   @Test("a projection is learned where widths differ, and is not part of the model")
   func projections() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()

@@ -124,8 +124,41 @@ struct DistillationGoldenTests {
     let hidden = HiddenObjective(logits(.forwardKL), options, seed: 1)
     #expect(hidden.projections.isEmpty && hidden.pairs.map(\.teacher) == [0, 1])
     let parameters = student.makeTrainable { _ in true }
-    let losses = try curve(parameters, hidden.loss)
+    let losses = try curve(parameters) { hidden.loss($0) }
     #expect(difference(losses, golden["curve.hidden"].numbers, absolute: 5e-4) == nil)
+  }
+
+  @Test(
+    "ten steps on the relations of the teacher's attention, whatever is computed again",
+    arguments: Recomputation.allCases
+  )
+  func relations(recomputation: Recomputation) throws {
+    var options = DistillHiddenOptions()
+    (options.hiddenWeight, options.logitsWeight) = (0, 0.5)
+    var relations = RelationOptions()
+    relations.weight = 3
+    (relations.heads, relations.teacherLayer) = (4, 0)
+    options.relations = relations
+    var training = TrainOptions()
+    training.compute.recompute = recomputation
+    let plain = logits(.forwardKL)
+    let hidden = HiddenObjective(
+      LogitsObjective(
+        student: student,
+        teacher: teacher,
+        options: plain.options,
+        training: training,
+        cache: nil
+      ),
+      options,
+      seed: 1
+    )
+    #expect(hidden.pairs.isEmpty && hidden.relations?.studentLayer == 1)
+    let parameters = student.makeTrainable { _ in true }
+    let losses = try curve(parameters) { hidden.loss($0) }
+    #expect(difference(losses, golden["curve.relations"].numbers, absolute: 1e-3) == nil)
+    let measures = hidden.measures(batch(1))
+    #expect(measures["queries_relations"] ?? 0 > 0 && measures["values_relations"] ?? 0 > 0)
   }
 
   @Test("ten steps of one block on the teacher's input and output")

@@ -6,7 +6,13 @@ Needs torch 2.13, transformers 5 and safetensors. The student is models/llama-gr
 models/llama-head-size, both with a vocabulary of 64. Writes distillation.safetensors with `tokens`
 [10, 2, 21]; for each loss the `curve.` of ten steps of AdamW, each on its own batch; for `forward_kl`
 the student's parameters after them (`final.`); and of `hidden` the curve with the states after all
-layers, relative to the teacher's length, of `blocks` that of layer 1 alone on the teacher's inputs.
+layers, relative to the teacher's length, of `blocks` that of layer 1 alone on the teacher's inputs,
+of `relations` that of the relations of queries, keys and values in layer 1 of the student and layer 0
+of the teacher, in 4 heads, beside the probabilities.
+
+`relations.` are MiniLMv2's relations of random vectors in float64: `student` [2, 150, 8] and
+`teacher` [2, 150, 12] in 4 heads, `starts` of documents and `targets`, of which those from 0 count;
+the `value` of the loss and its `gradient` by the student's vectors.
 """
 
 import math
@@ -108,6 +114,44 @@ def block_loss(student, tokens, targets, teacher, known):
     return relative(output[0] if isinstance(output, tuple) else output, known[1][1])
 
 
+def relation_loss(own, other, heads, starts, counted):
+    """The mean divergence of relations over heads and counted positions; [B, T, W] each."""
+    rows, length, _ = own.shape
+    at = torch.arange(length)
+    unseen = (at[None, None, :] > at[None, :, None]) | (at[None, None, :] < starts[:, :, None])
+
+    def logs(x):
+        parts = x.reshape(rows, length, heads, -1).transpose(1, 2)
+        scores = parts @ parts.transpose(2, 3) / math.sqrt(parts.shape[-1])
+        return log_softmax(scores.masked_fill(unseen[:, None], -math.inf), -1)
+
+    p, q = logs(other), logs(own)
+    terms = torch.where(unseen[:, None], 0.0, p.exp() * (p - q).masked_fill(unseen[:, None], 0.0))
+    return terms.sum(-1).transpose(1, 2)[counted].mean()
+
+
+def vectors(model, layer, tokens):
+    """The logits, and a layer's queries, keys and values before they are turned."""
+    found = {}
+    attention = model.model.layers[layer].self_attn
+    hooks = [getattr(attention, name).register_forward_hook(
+        lambda m, i, o, name=name: found.update({name: o})) for name in RELATED]
+    logits = model(tokens).logits
+    for hook in hooks:
+        hook.remove()
+    return logits, found
+
+
+def relations_loss(student, tokens, targets, teacher, known):
+    with torch.no_grad():
+        _, other = vectors(teacher, 0, tokens)
+    logits, own = vectors(student, 1, tokens)
+    starts, counted = torch.zeros_like(tokens), torch.ones_like(tokens).bool()
+    related = sum(relation_loss(own[n], other[n], 4, starts, counted) for n in RELATED)
+    return 3.0 * related + 0.5 * logits_loss(logits, known[0], targets, "forward_kl")
+
+
+RELATED = ["q_proj", "k_proj", "v_proj"]
 generator = torch.Generator().manual_seed(7)
 batches = torch.randint(3, 64, (STEPS, ROWS, TOKENS + 1), generator=generator)
 arrays = {"tokens": batches.int()}
@@ -121,5 +165,20 @@ for kind in ["forward_kl", "reverse_kl", "jensen_shannon", "skew_forward", "skew
             arrays |= {"final." + n: p.detach().clone() for n, p in student.named_parameters()}
 arrays["curve.hidden"] = curve(hidden_loss)[0]
 arrays["curve.blocks"] = curve(block_loss, lambda n: ".layers.1." in n)[0]
-print(arrays["curve.hidden"][[0, -1]].tolist(), arrays["curve.blocks"][[0, -1]].tolist())
+arrays["curve.relations"] = curve(relations_loss)[0]
+for name in ["hidden", "blocks", "relations"]:
+    print(name, arrays[f"curve.{name}"][[0, -1]].tolist())
+
+# 150 positions are more than a tile of 128.
+own = torch.randn(2, 150, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+other = torch.randn(2, 150, 12, generator=generator, dtype=torch.float64)
+starts = torch.zeros(2, 150, dtype=torch.long)
+starts[0, 40:], starts[1, 130:] = 40, 130
+targets = torch.randint(-1, 3, (2, 150), generator=generator)
+value = relation_loss(own, other, 4, starts, targets >= 0)
+value.backward()
+arrays |= {
+    "relations.student": own.detach(), "relations.teacher": other, "relations.gradient": own.grad,
+    "relations.value": value.detach().reshape(1), "relations.starts": starts.int(),
+    "relations.targets": targets.int()}
 save_file(arrays, FOLDER / "distillation.safetensors")

@@ -1,3 +1,4 @@
+import Foundation
 import Models
 import Tensor
 import Testing
@@ -39,6 +40,58 @@ struct GenerationTests {
       if made.count < 8 {
         #expect(model.configuration.endOfText.contains(largest(in: model, after: tokens)))
       }
+    }
+  }
+
+  @Test("texts continued together are those continued alone", arguments: GoldenModel.all)
+  func together(golden: GoldenModel) throws {
+    let model = try golden.load()
+    let tokens = Array(try golden.expected().tokens)
+    let prompts = [Array(tokens[0..<3]), Array(tokens[2..<9]), [tokens[4]], Array(tokens[1..<4])]
+    let samplings = [
+      Sampling(), Sampling(temperature: 1, seed: 7), Sampling(temperature: 2, topK: 9, seed: 8),
+      Sampling(temperature: 1, topP: 0.9, seed: 9),
+    ]
+    let lengths = [12, 14, 9, 3]
+    let made = try model.continuations(of: prompts, lengths: lengths, samplings: samplings)
+    for row in prompts.indices {
+      // Without the token that ends a text.
+      let alone = try model.generate(
+        from: prompts[row],
+        count: lengths[row] - prompts[row].count,
+        sampling: samplings[row]
+      )
+      #expect(Array(made[row].prefix(alone.count)) == alone)
+      #expect(made[row].dropFirst(alone.count).allSatisfy(model.configuration.endOfText.contains))
+    }
+    #expect(made[3].isEmpty)
+  }
+
+  @Test("only tokens of the given vocabulary are chosen")
+  func vocabulary() throws {
+    let model = try GoldenModel(name: "llama-full").load()
+    let made = try model.continuations(
+      of: [[5, 9], [3]],
+      lengths: [30, 30],
+      samplings: [Sampling(temperature: 50, seed: 1), Sampling(temperature: 50, seed: 2)],
+      vocabulary: 7
+    )
+    #expect(made.flatMap(\.self).allSatisfy { $0 < 7 } && !made[0].isEmpty)
+  }
+
+  @Test("all tokens are chosen as often as they are likely")
+  func frequencies() {
+    var sampler = Sampler(Sampling(temperature: 2, seed: 5))
+    let logits: [Float] = [0, 2, -3, 1, -.infinity]
+    var counts = [Int](repeating: 0, count: 5)
+    for _ in 0..<20_000 { counts[Int(sampler.next(logits))] += 1 }
+    let weights = logits.map { Foundation.exp(Double($0) / 2) }
+    let sum = weights.reduce(0, +)
+    for (count, weight) in zip(counts, weights) {
+      // Four standard deviations.
+      let share = weight / sum
+      let bound = 4 * (share * (1 - share) / 20_000).squareRoot()
+      #expect(abs(Double(count) / 20_000 - share) <= bound)
     }
   }
 

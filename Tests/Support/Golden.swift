@@ -23,7 +23,7 @@ public struct Golden: Sendable {
     for (key, entry) in entries where key != "__metadata__" {
       guard let offsets = entry["data_offsets"] as? [Int], let shape = entry["shape"] as? [Int],
         let type = entry["dtype"] as? String,
-        let dtype = ["F32": DType.float32, "U8": .uint8, "I32": .int32][type]
+        let dtype = ["F32": DType.float32, "F64": .float64, "U8": .uint8, "I32": .int32][type]
       else { throw ReadingError(file: name) }
       let bytes = Array(data[8 + length + offsets[0]..<8 + length + offsets[1]])
       tensors[key] = Tensor(bytes, shape: [bytes.count]).withBytes { source in

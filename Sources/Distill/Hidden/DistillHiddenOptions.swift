@@ -15,6 +15,10 @@ public struct DistillHiddenOptions: StageOptions {
   public var logitsWeight = 1.0
   /// The distance of probabilities.
   public var divergence = DivergenceOptions()
+  /// Which relations of positions inside attention are imitated; nil for none.
+  public var relations: RelationOptions?
+  /// How often the student learns from texts of its own; nil for never.
+  public var onPolicy: OnPolicyOptions?
   /// How the student is trained.
   public var training = TrainOptions()
 
@@ -35,8 +39,8 @@ public struct DistillHiddenOptions: StageOptions {
       .field(
         "hidden_weight",
         \.hiddenWeight,
-        in: .above(0.0),
-        "What the distance of states is multiplied by."
+        in: 0...,
+        "What the distance of states is multiplied by; 0, which needs `relations`, leaves it out."
       ),
       .field(
         "logits_weight",
@@ -44,9 +48,29 @@ public struct DistillHiddenOptions: StageOptions {
         in: 0...,
         "What the loss of `distill.logits` is multiplied by before it is added; 0 leaves it out."
       ),
-    ] + Field.fields(of: \.divergence) + Field.fields(of: \.training)
+    ] + Field.fields(of: \.divergence) + [
+      .field(
+        "relations",
+        \.relations,
+        "Lets positions be as alike to each other, inside attention, as they are in the teacher. "
+          + "Widths and numbers of heads may differ."
+      ),
+      .field("on_policy", \.onPolicy, OnPolicyOptions.summary),
+    ] + Field.fields(of: \.training)
   }
 
   /// What does not go together.
-  public func problems() -> [StageProblem] { layers.problems() + training.problems() }
+  public func problems() -> [StageProblem] {
+    var problems = layers.problems() + training.problems()
+    problems += onPolicy?.problems(with: training) ?? []
+    if hiddenWeight == 0 && relations == nil {
+      problems.append(
+        StageProblem(
+          "neither states nor `relations` count; use `distill.logits` for the probabilities alone",
+          option: "hidden_weight"
+        )
+      )
+    }
+    return problems
+  }
 }

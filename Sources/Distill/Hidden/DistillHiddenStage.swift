@@ -6,7 +6,10 @@ internal import TrainStages
 ///
 /// Each layer of the student imitates one of the teacher: the loss is the mean distance of the
 /// residual streams after them, to which the loss of `distill.logits` is added. If the widths
-/// differ, each pair of layers has a matrix that is learned with the student and forgotten.
+/// differ, each pair of layers has a matrix that is learned with the student and forgotten. Beside
+/// or instead of the states, the relations of positions in attention can be imitated, as
+/// ``RelationOptions`` describes; and a part of the steps can be on texts that the student itself
+/// has just written, as ``OnPolicyOptions`` describes.
 ///
 /// Source: Romero et al., *FitNets*, 2014, arXiv:1412.6550, section 2.2, for the learned matrix;
 /// Jiao et al., *TinyBERT*, 2019, arXiv:1909.10351, equation 8, for all layers at once. Differs
@@ -44,11 +47,13 @@ public struct DistillHiddenStage: Stage {
 
   /// Finds layers that are not there, and a teacher that does not fit.
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
-    TeacherModel.check(options.teacher, options.training, promise, setting) { teacher, _ in
-      options.layers.check(
-        student: promise.configuration.layerCount,
-        teacher: teacher.configuration.layerCount
-      )
+    let own = promise.configuration
+    return TeacherModel.check(options.teacher, options.training, promise, setting) {
+      change(&$0, promise)
+    } further: { teacher, _ in
+      let other = teacher.configuration
+      return options.layers.check(student: own.layerCount, teacher: other.layerCount)
+        + (options.relations?.check(student: own, teacher: other) ?? [])
     }
   }
 
@@ -59,7 +64,29 @@ public struct DistillHiddenStage: Stage {
 
   /// Estimates memory and time with the teacher's.
   public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
-    TeacherModel.plan(options.teacher, options.training, promise, setting)
+    var plan = TeacherModel.plan(options.teacher, options.training, promise, setting) {
+      change(&$0, promise)
+    }
+    if let relations = options.relations,
+      let teacher = try? TeacherModel.open(options.teacher, setting)
+    {
+      plan.notes.append(
+        relations.note(student: promise.configuration, teacher: teacher.configuration)
+      )
+    }
+    if let note = options.onPolicy?.note(options.training, promise) { plan.notes.append(note) }
+    return plan
+  }
+
+  private func change(_ estimate: inout TrainingEstimate, _ promise: ModelPromise) {
+    options.onPolicy?.add(to: &estimate, options.training, promise)
+    guard options.relations != nil else { return }
+    // Vectors of one layer of each model and their gradients, and a tile of relations.
+    let (model, batches) = (promise.configuration, options.training.batches)
+    let tokens = batches.batch / batches.accumulation * batches.length
+    let width = (model.queryHeads + 2 * model.keyHeads) * model.headSize
+    estimate.extraByteCount += 4 * 4 * tokens * width
+    estimate.extraByteCount += 4 * 8 * RelationDivergence.tile * batches.length
   }
 
   /// Trains, going on where an interrupted run had saved its state.
@@ -67,13 +94,16 @@ public struct DistillHiddenStage: Stage {
     let teacher = try TeacherModel(options.teacher, of: model, context)
     let data = try TrainingData(options.training, model, context)
     try teacher.require(data)
-    let logits = LogitsObjective(
+    var logits = LogitsObjective(
       student: model,
       teacher: teacher,
       options: options.divergence,
       training: options.training,
       cache: nil
     )
+    logits.samples = options.onPolicy.map {
+      StudentSamples($0, model, options.training, teacher.vocabulary, seed: context.seed)
+    }
     let hidden = HiddenObjective(logits, options, seed: context.seed)
     let session = TrainingSession(
       options.training,
@@ -83,6 +113,21 @@ public struct DistillHiddenStage: Stage {
     )
     var report = try session.run(on: data)
     teacher.report(to: &report)
+    logits.samples?.report(to: &report)
+    if let relations = hidden.relations {
+      var values: [String: Double] = [:]
+      for kind in relations.options.of {
+        let name = "\(kind.rawValue)_relations"
+        values[name] = report.metrics.removeValue(forKey: "validation_\(name)")
+      }
+      report.layers.append(
+        StageReport.Layer(
+          "model.layers.\(relations.studentLayer).self_attn",
+          values,
+          note: "relations of layer \(relations.teacherLayer), \(relations.heads) heads"
+        )
+      )
+    }
     for pair in hidden.pairs {
       let distance = report.metrics.removeValue(
         forKey: "validation_state_distance_\(pair.student)"

@@ -11,13 +11,20 @@ struct HiddenObjective {
   /// For each pair the matrix from the student's width to the teacher's, `[D', D]`; none if the
   /// widths are equal.
   let projections: [Parameter]
+  /// What of attention is imitated; nil for nothing.
+  let relations: RelationObjective?
 
   /// Finds the pairs of layers, and draws projections from a seed.
   init(_ logits: LogitsObjective, _ options: DistillHiddenOptions, seed: UInt64) {
     self.logits = logits
     self.options = options
     let (student, teacher) = (logits.student.configuration, logits.teacher.model.configuration)
-    pairs = options.layers.pairs(student: student.layerCount, teacher: teacher.layerCount)
+    pairs =
+      options.hiddenWeight > 0
+      ? options.layers.pairs(student: student.layerCount, teacher: teacher.layerCount) : []
+    relations = options.relations.map {
+      RelationObjective($0, student: logits.student, teacher: logits.teacher.model)
+    }
     guard student.hiddenSize != teacher.hiddenSize else {
       projections = []
       return
@@ -32,34 +39,59 @@ struct HiddenObjective {
     }
   }
 
-  /// The states after some layers, and the normalized last ones.
+  /// The states after some layers, what attention compares in one, and the normalized last states.
   private struct States {
     var after: [Int: Tensor] = [:]
+    var vectors: AttentionVectors?
     var last: Tensor
   }
 
-  private func teacherStates(_ batch: TokenBatch) -> States {
+  private func states(
+    _ model: LanguageModel,
+    _ batch: TokenBatch,
+    after layers: [Int],
+    relationLayer: Int?,
+    _ recomputation: Recomputation
+  ) -> States {
     var after: [Int: Tensor] = [:]
-    let wanted = Set(pairs.map(\.teacher))
-    let last = logits.teacher.model.trainingHidden(
+    let wanted = Set(layers)
+    var before: Tensor?
+    let last = model.trainingHidden(
       batch.tokens,
       rows: batch.rows,
       documentStarts: logits.starts(batch),
-      recomputation: .none
-    ) { if wanted.contains($0) { after[$0] = $1 } }
-    return States(after: after, last: last)
+      recomputation: recomputation
+    ) {
+      if wanted.contains($0) { after[$0] = $1 }
+      if $0 + 1 == relationLayer { before = $1 }
+    }
+    let vectors = relationLayer.map { layer in
+      model.attentionVectors(
+        ofBlock: layer,
+        from: before ?? model.embedded(batch.tokens, rows: batch.rows)
+      )
+    }
+    return States(after: after, vectors: vectors, last: last)
+  }
+
+  private func teacherStates(_ batch: TokenBatch) -> States {
+    states(
+      logits.teacher.model,
+      batch,
+      after: pairs.map(\.teacher),
+      relationLayer: relations?.teacherLayer,
+      .none
+    )
   }
 
   private func studentStates(_ batch: TokenBatch) -> States {
-    var after: [Int: Tensor] = [:]
-    let wanted = Set(pairs.map(\.student))
-    let last = logits.student.trainingHidden(
-      batch.tokens,
-      rows: batch.rows,
-      documentStarts: logits.starts(batch),
-      recomputation: logits.training.compute.recompute
-    ) { if wanted.contains($0) { after[$0] = $1 } }
-    return States(after: after, last: last)
+    states(
+      logits.student,
+      batch,
+      after: pairs.map(\.student),
+      relationLayer: relations?.studentLayer,
+      logits.training.compute.recompute
+    )
   }
 
   /// The mean distance of each pair's states.
@@ -74,21 +106,46 @@ struct HiddenObjective {
     }
   }
 
-  private func logitsLoss(_ student: States, _ teacher: States, _ batch: TokenBatch) -> HeadLoss {
-    let head = logits.teacher.model.head.headMatrix
-    return logits.loss(batch, hidden: student.last, .head(hidden: teacher.last, matrix: head))
+  /// The mean distance of each kind of relation.
+  private func relationLosses(
+    _ student: States,
+    _ teacher: States,
+    _ batch: TokenBatch
+  ) -> [(kind: AttentionRelation, loss: Tensor)] {
+    guard let relations, let own = student.vectors, let other = teacher.vectors else { return [] }
+    return relations.losses(own, other, batch, starts: logits.starts(batch))
+  }
+
+  private func logitsLoss(
+    _ student: States,
+    _ teacher: States,
+    _ batch: TokenBatch,
+    isSampled: Bool = false
+  ) -> HeadLoss {
+    let reference = ReferenceLogits.head(
+      hidden: teacher.last,
+      matrix: logits.teacher.model.head.headMatrix
+    )
+    return logits.loss(batch, hidden: student.last, reference, isSampled: isSampled)
   }
 
   /// The loss of a batch.
-  func loss(_ batch: TokenBatch) -> Tensor {
+  func loss(_ batch: TokenBatch, isSampled: Bool = false) -> Tensor {
     let (teacher, student) = (teacherStates(batch), studentStates(batch))
-    let distances = distances(student, teacher, batch)
-    var sum = distances.dropFirst().reduce(distances[0], +)
-      .scaled(by: options.hiddenWeight / Double(pairs.count))
-    if options.logitsWeight > 0 {
-      sum = sum + logitsLoss(student, teacher, batch).value.scaled(by: options.logitsWeight)
+    var parts = distances(student, teacher, batch).map {
+      $0.scaled(by: options.hiddenWeight / Double(pairs.count))
     }
-    return sum
+    if let relations {
+      parts += relationLosses(student, teacher, batch).map {
+        $0.loss.scaled(by: relations.options.weight)
+      }
+    }
+    if options.logitsWeight > 0 {
+      let loss = logitsLoss(student, teacher, batch, isSampled: isSampled)
+      parts.append(loss.value.scaled(by: options.logitsWeight))
+    }
+    guard let first = parts.first else { fail("hidden states: nothing counts") }
+    return parts.dropFirst().reduce(first, +)
   }
 
   /// Sums that are reported of a batch.
@@ -100,12 +157,18 @@ struct HiddenObjective {
     for (pair, distance) in zip(pairs, distances(student, teacher, batch)) {
       sums["state_distance_\(pair.student)"] = distance.scalar * count
     }
+    for (kind, loss) in relationLosses(student, teacher, batch) {
+      sums["\(kind.rawValue)_relations"] = loss.scalar * count
+    }
     return sums
   }
 
   var objective: TrainingObjective {
-    var objective = TrainingObjective(loss: loss)
+    var objective = TrainingObjective { loss($0) }
     objective.measure = measures
+    objective.sampled = logits.samples.map { samples in
+      SampledRows(rows: samples.rows) { loss($0, isSampled: true) }
+    }
     objective.helpers = projections
     return objective
   }

@@ -9,6 +9,8 @@ public struct DistillLogitsOptions: StageOptions {
   public var divergence = DivergenceOptions()
   /// Whether and how the teacher's outputs are kept.
   public var cache: CacheOptions?
+  /// How often the student learns from texts of its own; nil for never.
+  public var onPolicy: OnPolicyOptions?
   /// How the student is trained.
   public var training = TrainOptions()
 
@@ -26,7 +28,8 @@ public struct DistillLogitsOptions: StageOptions {
         "Keeps the teacher's most likely tokens on disk, so that it runs once over the text and not "
           + "in every epoch. All other tokens count as one. Rows of text are then the same in every "
           + "epoch, in another order."
-      )
+      ),
+      .field("on_policy", \.onPolicy, OnPolicyOptions.summary + " Without `cache`."),
     ] + Field.fields(of: \.training)
   }
 
@@ -35,5 +38,17 @@ public struct DistillLogitsOptions: StageOptions {
     + "not given."
 
   /// What does not go together.
-  public func problems() -> [StageProblem] { training.problems() }
+  public func problems() -> [StageProblem] {
+    var problems = training.problems() + (onPolicy?.problems(with: training) ?? [])
+    if cache != nil && onPolicy != nil {
+      problems.append(
+        StageProblem(
+          "the student's own texts of `on_policy` are other ones in every step: no outputs that "
+            + "were kept fit them, and the teacher has to run; leave `cache` out",
+          option: "cache"
+        )
+      )
+    }
+    return problems
+  }
 }

@@ -7,7 +7,9 @@ internal import TrainStages
 /// For each position of a text the loss is the distance of the student's distribution over the
 /// next token from the teacher's, mixed with the cross-entropy of the text's own token if asked.
 /// Logits of both exist for a chunk of positions at a time only. The teacher's weights stay mapped
-/// in their file; or its outputs are kept on disk, and it runs once over the text.
+/// in their file; or its outputs are kept on disk, and it runs once over the text. A part of the
+/// steps can be on texts that the student itself has just written, as ``OnPolicyOptions``
+/// describes.
 ///
 /// Source: Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*, 2015,
 /// arXiv:1503.02531, section 2. Differs from it in learning from text rather than from images,
@@ -45,7 +47,9 @@ public struct DistillLogitsStage: Stage {
 
   /// Finds a teacher with another tokenizer or too short a context, and too little memory for both.
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
-    TeacherModel.check(options.teacher, options.training, promise, setting) { _, vocabulary in
+    TeacherModel.check(options.teacher, options.training, promise, setting) {
+      options.onPolicy?.add(to: &$0, options.training, promise)
+    } further: { _, vocabulary in
       guard let cache = options.cache, cache.topK > vocabulary.common else { return [] }
       return [
         StageProblem(
@@ -63,7 +67,11 @@ public struct DistillLogitsStage: Stage {
 
   /// Estimates memory and time with the teacher's.
   public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
-    TeacherModel.plan(options.teacher, options.training, promise, setting)
+    var plan = TeacherModel.plan(options.teacher, options.training, promise, setting) {
+      options.onPolicy?.add(to: &$0, options.training, promise)
+    }
+    if let note = options.onPolicy?.note(options.training, promise) { plan.notes.append(note) }
+    return plan
   }
 
   /// Trains, going on where an interrupted run had saved its state.
@@ -85,13 +93,16 @@ public struct DistillLogitsStage: Stage {
         context
       )
     }
-    let logits = LogitsObjective(
+    var logits = LogitsObjective(
       student: model,
       teacher: teacher,
       options: options.divergence,
       training: options.training,
       cache: cache
     )
+    logits.samples = options.onPolicy.map {
+      StudentSamples($0, model, options.training, teacher.vocabulary, seed: context.seed)
+    }
     let session = TrainingSession(
       options.training,
       model,
@@ -101,6 +112,7 @@ public struct DistillLogitsStage: Stage {
     var report = try session.run(on: data)
     teacher.report(to: &report)
     cache?.report(to: &report)
+    logits.samples?.report(to: &report)
     return report
   }
 }

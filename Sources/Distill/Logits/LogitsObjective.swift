@@ -10,6 +10,8 @@ struct LogitsObjective {
   let options: DivergenceOptions
   let training: TrainOptions
   let cache: CachedTeacher?
+  /// What makes rows of the student's own; nil for none.
+  var samples: StudentSamples?
 
   /// What a batch's rows see of each other.
   func starts(_ batch: TokenBatch) -> [Int32]? {
@@ -39,10 +41,18 @@ struct LogitsObjective {
   }
 
   /// The loss from the student's hidden states.
+  ///
+  /// - Parameters:
+  ///   - batch: The rows.
+  ///   - hidden: The student's states.
+  ///   - reference: The teacher's outputs.
+  ///   - isSampled: Whether the rows are the student's own, whose tokens are nothing to learn.
+  /// - Returns: The mean over what counts, and its parts.
   func loss(
     _ batch: TokenBatch,
     hidden: Tensor,
-    _ reference: ReferenceLogits
+    _ reference: ReferenceLogits,
+    isSampled: Bool = false
   ) -> HeadLoss {
     var headOptions = HeadLossOptions()
     headOptions.precision = student.head.precision
@@ -52,7 +62,7 @@ struct LogitsObjective {
       divergence: options.divergence,
       temperature: options.temperature,
       targets: batch.targets,
-      crossEntropyShare: options.crossEntropy,
+      crossEntropyShare: isSampled ? 0 : options.crossEntropy,
       commonVocabulary: teacher.vocabulary.common,
       options: headOptions
     )
@@ -64,13 +74,19 @@ struct LogitsObjective {
     return ["divergence": loss.divergenceSum, "cross_entropy": loss.crossEntropySum]
   }
 
+  /// The loss of a batch.
+  func loss(_ batch: TokenBatch, isSampled: Bool = false) throws -> Tensor {
+    // The teacher first: what it needs is free again when the student's pass begins.
+    let reference = try reference(batch)
+    return loss(batch, hidden: hidden(batch), reference, isSampled: isSampled).value
+  }
+
   var objective: TrainingObjective {
-    var objective = TrainingObjective { batch in
-      // The teacher first: what it needs is free again when the student's pass begins.
-      let reference = try reference(batch)
-      return loss(batch, hidden: hidden(batch), reference).value
-    }
+    var objective = TrainingObjective { try loss($0) }
     objective.measure = measures
+    objective.sampled = samples.map { samples in
+      SampledRows(rows: samples.rows) { try loss($0, isSampled: true) }
+    }
     return objective
   }
 }

@@ -52,6 +52,7 @@ struct TeacherModel {
   ///   - training: The options of the training.
   ///   - promise: The student before the stage.
   ///   - setting: What is there beside it.
+  ///   - changeEstimate: Adds what the stage needs beyond a training beside a teacher.
   ///   - further: Checks what the stage asks of the teacher beyond.
   /// - Returns: The problems.
   static func check(
@@ -59,12 +60,16 @@ struct TeacherModel {
     _ training: TrainOptions,
     _ promise: ModelPromise,
     _ setting: StageSetting,
+    changeEstimate: (inout TrainingEstimate) -> Void = { _ in },
     further: (LanguageModel, VocabularyAlignment) -> [StageProblem] = { _, _ in [] }
   ) -> [StageProblem] {
     let problems = checkFit(path, training, setting, further: further)
     guard problems.isEmpty, let teacher = try? open(path, setting) else { return problems }
     var promise = promise
-    return training.check(&promise) { add(teacher, to: &$0, training) }
+    return training.check(&promise) {
+      add(teacher, to: &$0, training)
+      changeEstimate(&$0)
+    }
   }
 
   /// Finds out whether there is a teacher that the student can learn from, whatever the memory.
@@ -104,11 +109,13 @@ struct TeacherModel {
     _ path: ModelPath?,
     _ training: TrainOptions,
     _ promise: ModelPromise,
-    _ setting: StageSetting
+    _ setting: StageSetting,
+    changeEstimate: (inout TrainingEstimate) -> Void = { _ in }
   ) -> StagePlan {
     var estimate = TrainingEstimate(training, promise)
     let teacher = try? open(path, setting)
     if let teacher { add(teacher, to: &estimate, training) }
+    changeEstimate(&estimate)
     var plan = estimate.plan
     if let teacher {
       let size = ByteSize(ModelPromise(teacher.outline).byteCount)

@@ -48,7 +48,46 @@ package struct BlockSteps {
   package func callAsFunction(_ x: Tensor) -> Tensor { block(x, context) }
 }
 
+/// What attention compares and mixes in a block, heads side by side.
+package struct AttentionVectors {
+  /// `[B · T, H · C]`.
+  package let queries: Tensor
+  /// `[B · T, K · C]`.
+  package let keys: Tensor
+  /// `[B · T, K · C]`.
+  package let values: Tensor
+}
+
 extension LanguageModel {
+  /// Computes the queries, keys and values of a block, to be differentiated by its parameters and
+  /// by the stream.
+  ///
+  /// They are normalized where the family does so, and not turned by their positions.
+  ///
+  /// - Parameters:
+  ///   - index: The block's number.
+  ///   - stream: The residual stream before the block, `[B, T, D]`.
+  /// - Returns: The vectors of all positions.
+  /// - Complexity: The block's three projections and a normalization, beside what its own pass
+  ///   computes: nothing has to be kept of that pass, whatever it recomputes.
+  package func attentionVectors(ofBlock index: Int, from stream: Tensor) -> AttentionVectors {
+    let block = blocks[index]
+    let attention = block.attention
+    let x = block.attentionNorm.input(stream)
+    let rows = stream.shape[0] * stream.shape[1]
+    func vectors(_ linear: Linear, _ heads: Int, _ norm: Normalization?) -> Tensor {
+      let width = heads * configuration.headSize
+      guard let norm else { return linear(x).reshaped([rows, width]) }
+      return norm(linear(x).reshaped([rows, heads, configuration.headSize]))
+        .reshaped([rows, width])
+    }
+    return AttentionVectors(
+      queries: vectors(attention.query, configuration.queryHeads, attention.queryNorm),
+      keys: vectors(attention.key, configuration.keyHeads, attention.keyNorm),
+      values: vectors(attention.value, configuration.keyHeads, nil)
+    )
+  }
+
   /// Returns a block's steps for sequences that begin at position 0.
   ///
   /// - Parameters:
