@@ -14,7 +14,7 @@ internal import Tensor
 /// KL(teacher's R[t] ‖ student's R[t]) over parts and positions that count. The losses are added.
 ///
 /// Source: Wang et al., *MiniLMv2: Multi-Head Self-Attention Relation Distillation for Compressing
-/// Pretrained Transformers*, 2020, arXiv:2012.15828, equations 5 to 9; the relations of values are
+/// Pretrained Transformers*, 2020, arXiv:2012.15828, section 3; the relations of values are
 /// those of Wang et al., *MiniLM*, 2020, arXiv:2002.10957. Differs from them in that positions see
 /// only themselves and what comes before in their document, as in a decoder's attention; that
 /// vectors are taken before they are turned by their positions, as the turning is the same function
@@ -56,8 +56,8 @@ public struct RelationOptions: OptionGroup {
         "teacher_layer",
         \.teacherLayer,
         in: 0...4096,
-        "The teacher's layer; the last if not given. For teachers of 24 layers the authors find one "
-          + "of the upper middle better, such as 20."
+        "The teacher's layer; the last if not given. Where the teacher is much larger the "
+          + "authors find one of its upper middle better."
       ),
       .field(
         "weight",
