@@ -46,7 +46,10 @@ public final class Linear {
   private var storedBias: Tensor?
   private var wideBias: Tensor?
   private var stored: StoredWeight
-  private var loaded: (any LinearWeight)?
+  private var loaded: (any LinearWeight)? { didSet { strips = nil } }
+  /// The blocks of the weight that are not zero, if enough are for products of few rows to be
+  /// faster with them; nil until there is such a product.
+  private var strips: StripMatrix??
 
   /// Makes a layer of a weight that is still in its file.
   package init(name: String, stored: StoredWeight, bias: Tensor? = nil) {
@@ -163,10 +166,21 @@ public final class Linear {
         scale: activation.scale
       )
     } else {
-      y = rounded(x).value.multiplied(by: usedMatrix, bias: bias)
+      let input = rounded(x).value
+      let matrix = usedMatrix
+      y = input.multiplied(by: matrix, bias: bias, strips: strips(for: input, matrix))
     }
     if let adapter { y = y + adapter(x, precision: precision) }
     return outputProbe?(y) ?? y
+  }
+
+  /// The blocks of the weight to multiply few rows by; nil to multiply by the weight.
+  private func strips(for x: Tensor, _ matrix: StoredMatrix) -> StripMatrix? {
+    guard trial == nil, x.shape.rows <= StripMatrix.mostRows else { return nil }
+    if let strips { return strips }
+    let found = StripMatrix(matrix)
+    strips = .some(found)
+    return found
   }
 
   private var usedMatrix: StoredMatrix { (trial ?? weight).matrix }
