@@ -33,13 +33,12 @@ package struct StripMatrix: Sendable {
   /// The size in memory, beside the weight, in bytes.
   package var byteCount: Int { begins.byteCount + blockColumns.byteCount + values.byteCount }
 
-  /// Finds the blocks of a weight.
+  /// Finds the blocks of a weight; nil if fewer than asked for are zero, or the weight is not stored
+  /// as `float32`, `float16` or `bfloat16` elements in rows of which 16 divide the number.
   ///
   /// - Parameters:
   ///   - matrix: The weight, `[outputs, inputs]`.
   ///   - leastSparsity: The least fraction of blocks that are to be zero.
-  /// - Returns: nil if fewer are, or the weight is not stored as `float32`, `float16` or `bfloat16`
-  ///   elements in rows of which 16 divide the number.
   /// - Complexity: A pass over a sixteenth of a matrix without the pattern; two over one with it.
   package init?(_ matrix: StoredMatrix, leastSparsity: Double = StripMatrix.leastSparsity) {
     guard case .elements(let elements) = matrix.storage,

@@ -46,7 +46,7 @@ struct SparseCodesExport {
 
   /// The kind of places that takes the least room, and the size of all tensors, in bytes.
   ///
-  /// - Parameter counts: How many codes are stored for each kind that fits.
+  /// `counts` is how many codes are stored for each kind that fits.
   static func smallest(
     _ groups: GroupFormat,
     rows: Int,

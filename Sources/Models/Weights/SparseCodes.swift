@@ -117,12 +117,13 @@ package struct SparseCodes: Sendable {
     }
   }
 
-  /// The codes as streams of bits for each row, `[rows, ⌈columns · bits / 8⌉]`, `uint8`.
+  /// Puts the codes together.
   ///
   /// - Parameters:
   ///   - format: Bits, groups and kind of zero.
   ///   - columns: The codes of a row.
   ///   - zeroPoints: The code of zero of each group, if the format has them.
+  /// - Returns: The codes as streams of bits for each row, `[rows, ⌈columns · bits / 8⌉]`, `uint8`.
   /// - Precondition: The parts fit each other.
   package func codes(_ format: GroupFormat, columns: Int, zeroPoints: Tensor?) -> Tensor {
     let (rows, count) = (places.shape[0], valueCount(columns: columns))
