@@ -12,7 +12,7 @@ package struct StripMatrix: Sendable {
   /// Up to how many rows of inputs the product is faster than the dense one.
   package static let mostRows = 4
   /// From what fraction of zero blocks on the product is faster than the dense one.
-  package static let leastSparsity = 0.25
+  package static let leastSparsity = 0.45
 
   /// The number of outputs.
   package let rows: Int
