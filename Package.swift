@@ -54,7 +54,7 @@ let modules: [Module] = [
       .embedInCode("Resources/calibration.txt"), .embedInCode("Resources/evaluation.txt"),
     ]
   ),
-  Module(name: "Models", uses: ["Tensor", "Tokenizers", "Checkpoints"]),
+  Module(name: "Models", uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints"]),
   Module(name: "Train", uses: ["CKernels", "Tensor", "Checkpoints", "Models", crypto]),
   Module(name: "Pipeline", uses: ["Tensor", "Checkpoints", "Datasets", "Models", crypto, yams]),
   Module(
@@ -82,7 +82,7 @@ let modules: [Module] = [
     name: "Quantize",
     uses: [
       "CKernels", "Tensor", "Checkpoints", "Datasets", "Models", "Train", "Calibrate",
-      "TrainStages", "Pipeline",
+      "TrainStages", "Pipeline", "Sparsity",
     ]
   ),
   Module(

@@ -49,7 +49,8 @@ SLM_INLINE void slm_choose_span(
   for (int64_t p = first; p < first + count; p++) {
     const double diagonal = problem->factor[p * problem->columns + p];
     const int64_t column = problem->order[p] - base;
-    values[column] = (float)row->weights[p];
+    // What stays zero is exact on every grid, whatever it was corrected by.
+    values[column] = row->held && row->held[p] ? 0 : (float)row->weights[p];
     weights[column] = (float)(1 / (diagonal * diagonal) / largest);
   }
   if (problem->block_format) {
@@ -76,7 +77,8 @@ double slm_gptq_positions(
     const float *grid = row->grids + 3 * (column / problem->part);
     const float scale = grid[0], first = grid[1], offset = grid[2];
     const double weight = weights[p];
-    const double steps = scale != 0 ? (weight - (double)offset) / (double)scale : 0;
+    const bool is_free = scale != 0 && !(row->held && row->held[p]);
+    const double steps = is_free ? (weight - (double)offset) / (double)scale : 0;
     float level;
     if (problem->is_uneven) {
       const int code = slm_nearest_level(problem->levels, problem->code_count, steps);

@@ -255,3 +255,61 @@ int64_t slm_bitmask_join(
     default: return slm_join_uint32_t(bits, count, values, row);
   }
 }
+
+SLM_MULTIVERSION
+void slm_codes_from_zero(
+    uint8_t *restrict codes, int64_t count, const uint8_t *zeros, int64_t group, int bits,
+    bool back) {
+  const uint8_t mask = (uint8_t)((1 << bits) - 1);
+  for (int64_t begin = 0, index = 0; begin < count; begin += group, index++) {
+    const int64_t end = begin + group < count ? begin + group : count;
+    const uint8_t zero = zeros ? zeros[index] : (uint8_t)(1 << (bits - 1));
+    const uint8_t added = back ? zero : (uint8_t)(0 - zero);
+    for (int64_t i = begin; i < end; i++) codes[i] = (uint8_t)(codes[i] + added) & mask;
+  }
+}
+
+// The places of each pair, and the pair of a set of places; of fewer than two places the pair that
+// the first others complete.
+static const uint8_t slm_pair_places[6][2] = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+static const int8_t slm_pair_of_places[16] = {0, 0, 0, 0, 1, 1, 3, -1, 2, 2, 4, -1, 5, -1, -1, -1};
+
+int64_t slm_pairs_split(const uint8_t *row, int64_t count, uint8_t *pairs, uint8_t *values) {
+  uint32_t byte = 0, weight = 1;
+  for (int64_t g = 0; g < count / 4; g++) {
+    const uint8_t *four = row + 4 * g;
+    const int set = (four[0] != 0) | (four[1] != 0) << 1 | (four[2] != 0) << 2 | (four[3] != 0) << 3;
+    const int pair = slm_pair_of_places[set];
+    if (pair < 0) return g;
+    byte += weight * (uint32_t)pair;
+    weight *= 6;
+    if (weight == 216 || g + 1 == count / 4) {
+      if (pairs) *pairs++ = (uint8_t)byte;
+      byte = 0;
+      weight = 1;
+    }
+    if (values) {
+      *values++ = four[slm_pair_places[pair][0]];
+      *values++ = four[slm_pair_places[pair][1]];
+    }
+  }
+  return -1;
+}
+
+void slm_pairs_join(const uint8_t *pairs, int64_t count, const uint8_t *values, uint8_t *row) {
+  memset(row, 0, (size_t)count);
+  for (int64_t g = 0; g < count / 4; g++) {
+    const int byte = pairs[g / 3], pair = (g % 3 == 0 ? byte : g % 3 == 1 ? byte / 6 : byte / 36) % 6;
+    row[4 * g + slm_pair_places[pair][0]] = *values++;
+    row[4 * g + slm_pair_places[pair][1]] = *values++;
+  }
+}
+
+int64_t slm_pairs_invalid(const uint8_t *pairs, int64_t count) {
+  const int64_t groups = count / 4, bytes = (groups + 2) / 3;
+  for (int64_t b = 0; b < bytes; b++) {
+    const int64_t left = groups - 3 * b;
+    if (pairs[b] >= (left >= 3 ? 216 : left == 2 ? 36 : 6)) return b;
+  }
+  return -1;
+}

@@ -13,6 +13,8 @@ struct CalibratedTally {
     var after: OutputError
     /// What was added to the Gram matrix, in means of its diagonal.
     var damping = 0.0
+    /// The fraction of weights that were zero and stayed so; nil if none were held.
+    var heldSparsity: Double?
     /// What did not go as usual.
     var note: String?
 
@@ -29,17 +31,24 @@ struct CalibratedTally {
   private var bytesBefore = 0
   private var bytesAfter = 0
   private var weights = 0
+  private var held = (zeros: 0.0, count: 0)
   private var fallbacks: [String] = []
 
   /// Adds a matrix with its new weight.
   mutating func add(_ entry: Entry, _ weight: any LinearWeight) {
+    var values = [
+      "nearest_output_error": entry.before.relative, "output_error": entry.after.relative,
+      "bytes_before": Double(entry.byteCountBefore), "bytes_after": Double(weight.byteCount),
+    ]
+    if let sparsity = entry.heldSparsity {
+      values["held_sparsity"] = sparsity
+      held.zeros += sparsity * Double(weight.rows * weight.columns)
+      held.count += weight.rows * weight.columns
+    }
     layers.append(
       StageReport.Layer(
         entry.name,
-        [
-          "nearest_output_error": entry.before.relative, "output_error": entry.after.relative,
-          "bytes_before": Double(entry.byteCountBefore), "bytes_after": Double(weight.byteCount),
-        ],
+        values,
         note: [weight.format.description, entry.note].compactMap(\.self).joined(separator: "; ")
       )
     )
@@ -54,12 +63,14 @@ struct CalibratedTally {
   /// The table, and means over all matrices; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
   var report: StageReport {
     let count = Double(max(1, layers.count))
+    var metrics = [
+      "nearest_output_error": sums.before / count, "output_error": sums.after / count,
+      "bytes_before": Double(bytesBefore), "bytes_after": Double(bytesAfter),
+      "bits_per_quantized_weight": weights > 0 ? Double(bytesAfter) * 8 / Double(weights) : 0,
+    ]
+    if held.count > 0 { metrics["held_sparsity"] = held.zeros / Double(held.count) }
     return StageReport(
-      metrics: [
-        "nearest_output_error": sums.before / count, "output_error": sums.after / count,
-        "bytes_before": Double(bytesBefore), "bytes_after": Double(bytesAfter),
-        "bits_per_quantized_weight": weights > 0 ? Double(bytesAfter) * 8 / Double(weights) : 0,
-      ],
+      metrics: metrics,
       layers: layers,
       warnings: fallbacks
     )

@@ -6,13 +6,9 @@ package import Train
 
 /// The options about zeros of a training: whether those that are there stay, and whether more come.
 extension TrainOptions {
-  /// A matrix with fewer zeros than this fraction has them by chance.
-  package static let leastSparsity = 0.05
-
   /// Whether the zeros that stages promised of a part outlast the training.
   package func keepsZeros(of part: ModelPromise.Part) -> Bool {
-    guard case .elements = part.format else { return false }
-    return keepZeros && part.isLinear && part.sparsity >= Self.leastSparsity
+    keepZeros && PrunedMatrix.isPromised(part)
   }
 
   /// Promises what a training leaves of some parts: elements, and zeros if they are held.
@@ -121,7 +117,7 @@ extension TrainOptions {
   package func hasZeros(_ linear: Linear, _ weight: @autoclosure () -> Tensor) -> Bool {
     guard keepZeros, case .elements = linear.format else { return false }
     let weight = weight()
-    return Double(weight.zeroCount) >= Self.leastSparsity * Double(weight.count)
+    return Double(weight.zeroCount) >= PrunedMatrix.leastSparsity * Double(weight.count)
       && weight.count > 0
   }
 }

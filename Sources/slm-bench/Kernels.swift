@@ -9,7 +9,9 @@ struct Kernels {
   var repetitions: Int
 
   /// Measures everything.
-  func measured() -> [Figure] { products() + denseProducts() + attention() + rows() }
+  func measured() -> [Figure] {
+    products() + stripProducts() + denseProducts() + attention() + rows()
+  }
 
   private func best(_ estimate: Double, _ body: () -> Void) -> Double {
     seconds(runs: max(repetitions, min(400, Int(0.03 / estimate))), body)
@@ -36,6 +38,39 @@ struct Kernels {
         }
         let time = best(work / 2e11) { _ = MachineCeiling.openBLASProduct(x, weight) }
         figures.append(("\(name)_openblas", work / time / 1e9))
+      }
+    }
+    return figures
+  }
+
+  /// Products of few rows with a weight of which blocks of 16 rows and one column are zero, beside
+  /// the same products with the zeros in them.
+  private func stripProducts() -> [Figure] {
+    var figures: [Figure] = []
+    for (outputs, inputs) in [(576, 576), (1536, 576), (576, 1536), (2048, 8192)] {
+      for (percent, dtype) in [
+        (25, DType.float32), (50, .float32), (75, .float32), (25, .bfloat16), (50, .bfloat16),
+      ] {
+        var random = Random(seed: 1)
+        var weight = random.uniform([outputs, inputs], in: 1..<2)
+        let chosen = random.uniform([outputs / 16, inputs], in: 0..<1).elements(as: Float.self)
+        weight.withMutableElements(as: Float.self) { values in
+          for index in values.indices {
+            let block = index / inputs / 16 * inputs + index % inputs
+            if 100 * chosen[block] < Float(percent) { values[index] = 0 }
+          }
+        }
+        let matrix = StoredMatrix(weight.converted(to: dtype))
+        let strips = StripMatrix(matrix, leastSparsity: 0)
+        for rows in [4, 2, 1] {
+          let x = random.uniform([rows, inputs], in: -1..<1)
+          let work = 2 * Double(rows * outputs * inputs)
+          let name = "product_\(rows)x\(outputs)x\(inputs)_\(dtype)_16x1_\(percent)"
+          let dense = best(work / 2e11) { _ = x.multiplied(by: matrix, bias: nil, strips: nil) }
+          let sparse = best(work / 2e11) { _ = x.multiplied(by: matrix, bias: nil, strips: strips) }
+          figures.append((name + "_dense", work / dense / 1e9))
+          figures.append((name + "_strips", work / sparse / 1e9))
+        }
       }
     }
     return figures

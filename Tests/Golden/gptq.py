@@ -5,7 +5,9 @@
 Writes gptq.safetensors: for every case `weights` [16, 96] float32, `inputs` [256, 96] float32, and
 `codes` [16, 96] uint8 with `scales` [16, groups] float32 holding float16 numbers. Scales come from
 the value of largest magnitude (negative where that is positive), chosen when a group's first column
-is reached. Needs numpy and safetensors. A second run writes the same bytes.
+is reached. `pruned` are the weights with the lesser half of each row set to zero; the cases
+`kept.4…` and `kept.8…` of groups of 32 hold these zeros: they get the middle code, count as zero in
+the choice of scales, and what they were corrected by is an error like that of rounding. Needs numpy and safetensors. A second run writes the same bytes.
 """
 
 import pathlib
@@ -44,7 +46,7 @@ def scale_of(values, bits):
     return scale.astype(np.float16).astype(np.float32)
 
 
-def gptq(weights, inputs, bits, group, order, damping=0.01):
+def gptq(weights, inputs, bits, group, order, damping=0.01, keep=False):
     gram = inputs.astype(np.float64).T @ inputs.astype(np.float64)
     positions = order_of(np.diag(gram), group, order)
     gram = gram[np.ix_(positions, positions)]
@@ -52,16 +54,18 @@ def gptq(weights, inputs, bits, group, order, damping=0.01):
     # inverse(H) = U^T U with U upper triangular.
     factor = np.linalg.cholesky(np.linalg.inv(gram)).T
     left = weights.astype(np.float64)[:, positions]
+    free = left != 0 if keep else np.ones_like(left, bool)
     middle = 2 ** (bits - 1)
     codes = np.zeros((ROWS, COLUMNS), np.uint8)
     scales = np.zeros((ROWS, COLUMNS // group), np.float32)
     for p, column in enumerate(positions):
         g = column // group
         if p % group == 0:
-            scales[:, g] = scale_of(left[:, p : p + group], bits)
+            part = slice(p, p + group)
+            scales[:, g] = scale_of(np.where(free[:, part], left[:, part], 0), bits)
         scale = scales[:, g].astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            steps = np.where(scale != 0, np.rint(left[:, p] / scale), 0)
+            steps = np.where((scale != 0) & free[:, p], np.rint(left[:, p] / scale), 0)
         code = np.clip(steps + middle, 0, 2**bits - 1)
         codes[:, column] = code
         error = (left[:, p] - scale * (code - middle)) / factor[p, p]
@@ -81,6 +85,15 @@ def main(folder):
         codes, scales = gptq(weights, inputs, bits, group, order)
         tensors[f"{bits}.{group}.{order}.codes"] = codes
         tensors[f"{bits}.{group}.{order}.scales"] = scales
+    pruned = weights.copy()
+    least = np.argsort(np.abs(weights), axis=1)[:, : COLUMNS // 2]
+    np.put_along_axis(pruned, least, 0, axis=1)
+    tensors["pruned"] = pruned
+    for bits, group, order in CASES:
+        if bits >= 4 and group == 32:
+            codes, scales = gptq(pruned, inputs, bits, group, order, keep=True)
+            tensors[f"kept.{bits}.{group}.{order}.codes"] = codes
+            tensors[f"kept.{bits}.{group}.{order}.scales"] = scales
     save_file(tensors, folder / "gptq.safetensors")
 
 

@@ -60,6 +60,74 @@ struct GPTQTests {
     #expect(difference(scales, golden["\(example).scales"]) == nil)
   }
 
+  @Test(
+    "codes and scales equal numpy's where zeros are held",
+    arguments: GPTQCase.all.filter { $0.bits >= 4 && $0.group == 32 }
+  )
+  func heldGolden(_ example: GPTQCase) throws {
+    let golden = try Golden("quantize/gptq.safetensors")
+    let gram = gram(golden["inputs"])
+    let factor = GramFactor(gram, damping: 0.01, ordering: example.order, span: 32)
+    let pruned = golden["pruned"]
+    func quantized(keepsZeros: Bool) throws -> GroupQuantizedWeight {
+      let weight = try gptq(
+        StoredMatrix(pruned),
+        target: .groups(Grid(bits: example.bits, groupSize: .columns(32))),
+        gram: factor,
+        layer: "matrix",
+        keepsZeros: keepsZeros
+      )
+      return try #require(weight as? GroupQuantizedWeight)
+    }
+    let weight = try quantized(keepsZeros: true)
+    #expect(unpacked(weight) == golden["kept.\(example).codes"].elements(as: UInt8.self))
+    let scales = weight.scales.converted(to: .float32)
+    #expect(difference(scales, golden["kept.\(example).scales"]) == nil)
+    func filled(_ weight: GroupQuantizedWeight) -> Int {
+      zip(pruned.elements(as: Float.self), weight.dense.elements(as: Float.self))
+        .count { $0 == 0 && $1 != 0 }
+    }
+    #expect(filled(weight) == 0)
+    #expect(filled(try quantized(keepsZeros: false)) > 80)
+    // Corrections of what is left make up for more than rounding it to the nearest would.
+    let nearest = try roundToNearest(
+      StoredMatrix(pruned),
+      grid: Grid(bits: example.bits, groupSize: .columns(32))
+    )
+    let after = OutputError(pruned, weight.dense, gram: gram).squaredError
+    #expect(after < OutputError(pruned, nearest.weight.dense, gram: gram).squaredError)
+  }
+
+  @Test("zeros are held on every grid that has them", arguments: BlockFormat.allCases)
+  func heldInBlocks(_ format: BlockFormat) throws {
+    let target = QuantizationTarget.blocks(format)
+    let without: [BlockFormat] = [.q4_1, .q5_1, .q2_K, .q4_K, .q5_K, .iq4_NL, .iq4_XS]
+    #expect(target.hasExactZero == !without.contains(format))
+    guard target.hasExactZero else { return }
+    var weights = randomMatrix(8, 512, seed: 3)
+    weights.withMutableElements(as: Float.self) { values in
+      for index in values.indices where index % 4 < 2 { values[index] = 0 }
+    }
+    let factor = GramFactor(
+      gram(inputs(1024, 512, seed: 4)),
+      damping: 0.01,
+      ordering: .importance,
+      span: target.span(columns: 512)
+    )
+    let found = try #require(
+      try gptq(
+        StoredMatrix(weights),
+        target: target,
+        gram: factor,
+        layer: "matrix",
+        keepsZeros: true
+      )
+    )
+    let pairs = zip(weights.elements(as: Float.self), found.dense.elements(as: Float.self))
+    #expect(pairs.allSatisfy { $0 != 0 || $1 == 0 })
+    #expect(pairs.contains { $1 != 0 })
+  }
+
   @Test("outputs are never farther away than rounded to the nearest", arguments: 0..<50)
   func neverWorse(_ seed: Int) throws {
     var (worse, count) = (0, 0)
@@ -203,6 +271,60 @@ struct GPTQStageTests {
     }
     let before = try #require(report.metrics["nearest_output_error"])
     #expect(try #require(report.metrics["output_error"]) < 0.9 * before)
+  }
+
+  @Test(
+    "zeros of pruned matrices stay and are promised, unless the grid or the option says otherwise",
+    arguments: [(true, GroupFormat.Zero.symmetric), (false, .symmetric), (true, .offset)]
+  )
+  func zeros(_ keepZeros: Bool, _ zero: GroupFormat.Zero) throws {
+    let tiny = try TinyModel()
+    let model = try tiny.load()
+    var promise = ModelPromise(model.outline)
+    var masks: [String: [Bool]] = [:]
+    for linear in model.linears where !linear.name.hasSuffix("q_proj") {
+      var weight = linear.weight.dense
+      weight.withMutableElements(as: Float.self) { values in
+        for index in values.indices where index % 4 < 2 { values[index] = 0 }
+      }
+      masks[linear.name] = weight.elements(as: Float.self).map { $0 == 0 }
+      linear.weight = DenseWeight(weight)
+    }
+    promise.update(Set(masks.keys)) {
+      $0.sparsity = 0.5
+      $0.zeroPattern = ModelPromise.ZeroPattern(zeros: 2, groupSize: 4)
+    }
+    var options = options
+    options.keepZeros = keepZeros
+    options.grid.zero = zero
+    let stage = GPTQStage(options)
+    let pruned = promise
+    let notes = stage.plan(promise).notes.joined(separator: "\n")
+    #expect(stage.check(&promise).isEmpty)
+    let report = try stage.run(model, context(tiny.url))
+    let holds = keepZeros && zero == .symmetric
+    for linear in model.linears {
+      let part = try #require(promise[linear.name])
+      let values = report.layers.first { $0.name == linear.name }?.values
+      guard let mask = masks[linear.name] else {
+        #expect(values?["held_sparsity"] == nil)
+        continue
+      }
+      let dense = linear.weight.dense.elements(as: Float.self)
+      #expect(zip(mask, dense).allSatisfy { !$0 || $1 == 0 } == holds)
+      #expect(part.sparsity == (holds ? 0.5 : 0) && (part.zeroPattern != nil) == holds)
+      #expect(values?["held_sparsity"] == (holds ? 0.5 : nil))
+    }
+    let expected =
+      holds
+      ? "zeros of 12 matrices stay zero: `model.layers.0.self_attn.k_proj` to"
+      : keepZeros ? "have no exact zero" : "are lost: `keep_zeros` is off"
+    #expect(notes.contains(expected), "\(notes)")
+    guard keepZeros else { return }
+    var nearest = RoundToNearestOptions()
+    nearest.grid = options.grid
+    let others = RoundToNearestStage(nearest).plan(pruned).notes.joined(separator: "\n")
+    #expect(others.contains(expected), "\(others)")
   }
 
   @Test("the same bytes again, whether activations are in memory or in a file")

@@ -8,6 +8,9 @@
 
 // A matrix that is rounded column by column, each error being made up for by the columns to come.
 //
+// What is held gets the code that stands for zero, which every grid without offsets has, and leaves
+// behind all that it was corrected by.
+//
 // Columns are taken in an order: position p is column order[p]. Positions come in spans whose grid
 // is chosen when the first of them is reached; a span's columns are consecutive, in any order.
 //
@@ -31,6 +34,7 @@ struct slm_gptq {
 // What is kept of one row between calls.
 struct slm_gptq_row {
   double *weights;    // [columns] by position; those to come are corrected
+  const uint8_t *held;  // [columns] by position: 1 for what is to stay zero; NULL for none
   uint8_t *codes;     // [columns] by column
   float *grids;       // [parts][3] by column: scale, first level and offset as stored
   uint8_t *blocks;    // of a block format, whose scales are written

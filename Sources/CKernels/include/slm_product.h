@@ -43,3 +43,27 @@ typedef void slm_tile_sweep(
 // The sweeps that this machine's CPU can run, best first; NULL from the last on. For tests and
 // measurements: products use the first.
 slm_tile_sweep *slm_sweep_variant(int index);
+
+// A weight without the blocks of 16 rows and one column that are zero.
+struct slm_strips {
+  int type;                // of the values: SLM_FLOAT32, SLM_FLOAT16 or SLM_BFLOAT16
+  const int64_t *begins;   // [strips + 1], where the blocks of each 16 rows begin
+  const uint16_t *columns; // [blocks], rising in a strip
+  const void *values;      // [blocks][16]
+};
+
+// Finds the columns of 16 rows in which any has a number other than zero of either sign; `size` is
+// that of a number, 2 or 4 bytes. Returns how many.
+int64_t slm_strip_columns(
+    const void *rows, int64_t row_bytes, int size, int64_t columns, uint16_t *found);
+
+// Writes the 16 numbers of each of these columns.
+void slm_strip_values(
+    const void *rows, int64_t row_bytes, int size, const uint16_t *found, int64_t count,
+    void *values);
+
+// Computes strips begin..<end, 16 outputs each, of few rows of x: a sum over a strip's blocks in
+// four parts, of every fourth block, which do not depend on how many rows there are.
+void slm_product_strips(
+    const struct slm_product *product, const struct slm_strips *strips, const float *x,
+    int64_t x_step, int64_t begin, int64_t end);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,3 +79,22 @@ int64_t slm_bitmask_split(
 // The reverse of slm_bitmask_split. Returns how many values were used.
 int64_t slm_bitmask_join(
     const uint8_t *bits, int64_t count, int64_t size, const void *values, void *row);
+
+// Makes each code of a row its distance from the code of zero, modulo 2^bits, so that zero is 0; or
+// with `back` the reverse. `zeros` are the codes of zero of groups of `group` codes, or NULL for
+// the middle code.
+void slm_codes_from_zero(
+    uint8_t *codes, int64_t count, const uint8_t *zeros, int64_t group, int bits, bool back);
+
+// Of a row of bytes, a multiple of four with at most two of every four other than 0, writes where
+// these are and one after another these, two of every four. The pair of places of a group of four
+// is a number from 0 to 5, (0,1) (0,2) (0,3) (1,2) (1,3) (2,3); three pairs fill a byte,
+// p + 6 q + 36 r. Places that are needed to make two are the first that there are. Either may be
+// NULL. Returns the first group that has more, or -1.
+int64_t slm_pairs_split(const uint8_t *row, int64_t count, uint8_t *pairs, uint8_t *values);
+
+// The reverse of slm_pairs_split.
+void slm_pairs_join(const uint8_t *pairs, int64_t count, const uint8_t *values, uint8_t *row);
+
+// The first byte that slm_pairs_split cannot have written for a row of `count`, or -1.
+int64_t slm_pairs_invalid(const uint8_t *pairs, int64_t count);

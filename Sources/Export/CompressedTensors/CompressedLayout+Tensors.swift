@@ -15,7 +15,9 @@ extension CompressedLayout {
   }
 
   /// The number of 32-bit words that so many codes fill.
-  private func wordCount(_ count: Int, _ bits: Int) -> Int { (count * bits + 31) / 32 }
+  private func wordCount(_ count: Int, _ bits: Int) -> Int {
+    SparseCodes.wordCount(count, bits: bits)
+  }
 
   /// The size of a matrix in bytes.
   func byteCount(_ groups: GroupFormat, rows: Int, columns: Int) -> Int {
@@ -100,7 +102,7 @@ extension Tensor {
   }
 
   /// Zero points `[rows, groups]` packed along the rows, `[words, groups]`.
-  fileprivate func packedAlongRows(_ bits: Int) -> Tensor {
+  func packedAlongRows(_ bits: Int) -> Tensor {
     let (rows, groups) = (shape[0], shape[1])
     let zeros = elements(as: UInt8.self)
     var words = [UInt32](repeating: 0, count: (rows * bits + 31) / 32 * groups)

@@ -9,6 +9,10 @@ struct CompressedTensorsCoding: MatrixCoding {
   /// The layout of all matrices; nil to choose by how inputs are quantized.
   let chosenLayout: CompressedLayout?
   let plainType: DType?
+  /// Whether codes of which many stand for zero are stored as places and the others.
+  let sparse: SparseCodeStorage
+  /// The matrices that are stored so, by name; found when a model is written.
+  let sparseMatrices: [String: SparseCodesExport]
 
   /// How a matrix's codes are stored.
   func layout(_ activation: ActivationQuantization.Kind?) -> CompressedLayout {
@@ -61,12 +65,40 @@ struct CompressedTensorsCoding: MatrixCoding {
     if formats.contains(where: { $0.scaleType != .float32 }) {
       notes.append("transformers widens weights in the type of their scales, and rounds them to it")
     }
+    guard sparse != .none else { return notes }
+    let parts = promise.matrices.filter { part in
+      if case .groups(let groups) = part.format { savedByteCount(part, groups) > 0 } else { false }
+    }
+    notes.append(
+      parts.isEmpty
+        ? "no stage has promised zeros; matrices that have enough are stored sparsely all the same"
+        : "\(Wording.count(parts.count, "matrix is", "matrices are")) stored as places and codes "
+          + "other than zero"
+    )
+    notes.append(
+      "with matrices stored sparsely, slm-compress alone reads the folder: no other program knows "
+        + "the format `\(SparseCodes.formatName)`"
+    )
     return notes
   }
 
   func byteCount(_ part: ModelPromise.Part, _ groups: GroupFormat) -> Int {
     layout(part.activation).byteCount(groups, rows: part.shape.rows, columns: part.shape.columns)
-      + (part.activation == .staticPerTensor ? 4 : 0)
+      - savedByteCount(part, groups) + (part.activation == .staticPerTensor ? 4 : 0)
+  }
+
+  /// By how much a matrix with the promised zeros is smaller when it is stored sparsely, in bytes.
+  private func savedByteCount(_ part: ModelPromise.Part, _ groups: GroupFormat) -> Int {
+    guard sparse != .none, part.sparsity > 0, groups.zero != .offset else { return 0 }
+    let zeros = Int((part.sparsity * Double(part.shape.count)).rounded())
+    var counts = [SparseCodes.Places.bitmask: part.shape.count - zeros]
+    if part.zeroPattern == ModelPromise.ZeroPattern(zeros: 2, groupSize: 4) {
+      counts[.pairs] = part.shape.count / 2
+    }
+    let (rows, columns) = (part.shape.rows, part.shape.columns)
+    let least = SparseCodesExport.smallest(groups, rows: rows, columns: columns, counts)
+    let dense = layout(part.activation).byteCount(groups, rows: rows, columns: columns)
+    return max(0, dense - (least?.byteCount ?? dense))
   }
 
   func tensors(
@@ -74,7 +106,9 @@ struct CompressedTensorsCoding: MatrixCoding {
     _ groups: GroupFormat,
     _ meter: ErrorMeter?
   ) -> [ExportedTensor] {
-    var tensors = layout(linear.activation?.kind).tensors(linear, groups)
+    var tensors =
+      sparseMatrices[linear.name]?.tensors
+      ?? layout(linear.activation?.kind).tensors(linear, groups)
     if let scale = linear.activation?.scale {
       tensors.append(ExportedTensor("\(linear.name).input_scale", Tensor([scale], shape: [1])))
     }

@@ -6,7 +6,7 @@ internal import Tensor
 private struct CompressedScheme: Hashable {
   var groups: GroupFormat
   var activation: ActivationQuantization.Kind?
-  var layout: CompressedLayout
+  var format: String
 }
 
 extension CompressedTensorsCoding {
@@ -21,7 +21,9 @@ extension CompressedTensorsCoding {
       if case .groups(var groups) = linear.format {
         groups.scaleType = .float32
         let kind = linear.activation?.kind
-        let scheme = CompressedScheme(groups: groups, activation: kind, layout: layout(kind))
+        let format =
+          sparseMatrices[linear.name] == nil ? layout(kind).rawValue : SparseCodes.formatName
+        let scheme = CompressedScheme(groups: groups, activation: kind, format: format)
         names[scheme, default: []].append(linear.name)
       } else if linear !== model.embedding {
         ignored.append(linear.name)
@@ -39,11 +41,14 @@ extension CompressedTensorsCoding {
       groups["group_\(index)"] = .object([
         "targets": .array(targets.map { .string($0) }), "weights": weights(group.key.groups),
         "input_activations": group.key.activation.map(inputs) ?? .null,
-        "output_activations": .null, "format": .string(group.key.layout.rawValue),
+        "output_activations": .null, "format": .string(group.key.format),
       ])
     }
-    let layouts = Set(names.keys.map(\.layout.rawValue))
-    let format = layouts.count == 1 ? layouts.first : "mixed-precision"
+    // A reader that looks here only is to refuse the folder as well.
+    let formats = Set(names.keys.map(\.format))
+    let format =
+      formats.count == 1 || formats.contains(SparseCodes.formatName)
+      ? formats.max { $1 == SparseCodes.formatName } : "mixed-precision"
     return .object([
       "quant_method": .string("compressed-tensors"),
       "format": .string(format ?? CompressedLayout.packQuantized.rawValue),

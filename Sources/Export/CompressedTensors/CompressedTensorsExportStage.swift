@@ -8,6 +8,8 @@ public struct CompressedTensorsExportOptions: StageOptions {
   public var layout: CompressedLayout?
   /// The type of the tensors that are not quantized.
   public var type: ElementType?
+  /// How codes of which many stand for zero are stored.
+  public var sparse = SparseCodeStorage.none
   /// The most bytes of tensors in one file.
   public var maxShardSize = ByteSize(5_000_000_000)
 
@@ -28,6 +30,11 @@ public struct CompressedTensorsExportOptions: StageOptions {
         "type",
         \.type,
         "The type of the tensors that are not quantized; by default the type they have."
+      ),
+      .field(
+        "sparse",
+        \.sparse,
+        "How codes of which many stand for zero are stored: what pruning has left."
       ),
       .field("max_shard_size", \.maxShardSize, "The most bytes of tensors in one file."),
     ]
@@ -57,6 +64,7 @@ public struct CompressedTensorsExportStage: ExportStage {
     CompressedTensorsFormat(
       layout: options.layout,
       type: options.type,
+      sparse: options.sparse,
       maximumShardByteCount: options.maxShardSize.byteCount
     )
   }

@@ -46,7 +46,10 @@ public final class Linear {
   private var storedBias: Tensor?
   private var wideBias: Tensor?
   private var stored: StoredWeight
-  private var loaded: (any LinearWeight)?
+  private var loaded: (any LinearWeight)? { didSet { strips = nil } }
+  /// The blocks of the weight that are not zero, if enough are for products of few rows to be
+  /// faster with them; nil until there is such a product.
+  private var strips: StripMatrix??
 
   /// Makes a layer of a weight that is still in its file.
   package init(name: String, stored: StoredWeight, bias: Tensor? = nil) {
@@ -163,7 +166,9 @@ public final class Linear {
         scale: activation.scale
       )
     } else {
-      y = rounded(x).value.multiplied(by: usedMatrix, bias: bias)
+      let input = rounded(x).value
+      let matrix = usedMatrix
+      y = input.multiplied(by: matrix, bias: bias, strips: strips(for: input, matrix))
     }
     if let adapter { y = y + adapter(x, precision: precision) }
     return outputProbe?(y) ?? y
@@ -171,14 +176,23 @@ public final class Linear {
 
   /// Returns the outputs of layers that share their input, in one go where that is faster.
   static func outputs(of layers: [Linear], _ x: LayerInput) -> [Tensor] {
-    guard layers.allSatisfy(\.isPlainProduct) else { return layers.map { $0(x) } }
+    guard layers.allSatisfy({ $0.isPlainProduct(of: x.value) }) else { return layers.map { $0(x) } }
     return x.value.multiplied(byAll: layers.map { ($0.usedMatrix, $0.wideBias) })
   }
 
-  /// Whether the output is the product with the weight and nothing else.
-  private var isPlainProduct: Bool {
+  /// Whether the output is the product with the stored weight and nothing else.
+  private func isPlainProduct(of x: Tensor) -> Bool {
     composed == nil && parameter == nil && activation == nil && adapter == nil
-      && outputProbe == nil
+      && outputProbe == nil && strips(for: x, usedMatrix) == nil
+  }
+
+  /// The blocks of the weight to multiply few rows by; nil to multiply by the weight.
+  private func strips(for x: Tensor, _ matrix: StoredMatrix) -> StripMatrix? {
+    guard trial == nil, x.shape.rows <= StripMatrix.mostRows else { return nil }
+    if let strips { return strips }
+    let found = StripMatrix(matrix)
+    strips = .some(found)
+    return found
   }
 
   private var usedMatrix: StoredMatrix { (trial ?? weight).matrix }

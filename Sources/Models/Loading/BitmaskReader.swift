@@ -62,7 +62,8 @@ extension FolderWeights {
     }
   }
 
-  private func part(_ name: String, _ dtype: DType, _ shape: Shape) throws -> Tensor {
+  /// A tensor that must have this type and shape.
+  func part(_ name: String, _ dtype: DType, _ shape: Shape) throws -> Tensor {
     guard let entry = tensors.entry(name) else { throw missing(name, in: file) }
     guard entry.shape == shape, entry.encoding == .elements(dtype) else {
       throw malformed(
@@ -74,7 +75,8 @@ extension FolderWeights {
     return try tensors.tensor(name)
   }
 
-  private func malformed(_ problem: String, _ name: String, at offset: Int) -> CheckpointError {
+  /// What a tensor has that it cannot have, at a byte of it.
+  func malformed(_ problem: String, _ name: String, at offset: Int) -> CheckpointError {
     let entry = tensors.entry(name)
     return CheckpointError(
       .malformed,

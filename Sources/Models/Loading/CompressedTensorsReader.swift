@@ -2,7 +2,8 @@ internal import Checkpoints
 internal import Tensor
 
 /// Reads weights in the format of the compressed-tensors library: `pack-quantized` with 2 to 8
-/// bits, `int-quantized` with 8, and plain weights as `sparse-bitmask`.
+/// bits, `int-quantized` with 8, and plain weights as `sparse-bitmask`; and our own format
+/// `sparse-pack-quantized`, codes of which many stand for zero.
 ///
 /// Codes there are signed; adding half their range gives ours. Packed codes are the same bits as
 /// ours and stay mapped.
@@ -75,7 +76,7 @@ struct CompressedTensorsReader: QuantizedReader {
         "\(file): \(module).weight_g_idx"
       )
     }
-    let isPacked = source.tensors.entry("\(module).weight_packed") != nil
+    let isSparse = FolderWeights.hasSparseCodes(module, source.tensors)
     var format = GroupFormat(
       bits: group.bits,
       groupSize: group.groupSize,
@@ -89,18 +90,17 @@ struct CompressedTensorsReader: QuantizedReader {
       throw unsupportedType(scales.dtype.rawValue, "\(module).weight_scale", in: file)
     }
     format.scaleType = scales.dtype
-    let words = (columns * group.bits + 31) / 32
-    let codes =
-      isPacked
-      ? try source.tensor("\(module).weight_packed", shape: [rows, words])
-      : try source.tensor("\(module).weight", shape: [rows, columns])
-    let expected: DType = isPacked ? .int32 : .int8
-    guard codes.dtype == expected, isPacked || group.bits == 8 else {
-      throw unsupportedType(codes.dtype.rawValue, module, in: file)
-    }
+    let isPacked = isSparse || source.tensors.entry("\(module).weight_packed") != nil
     let zeros =
       group.isSymmetric
       ? nil : try zeroPoints(module, isPacked: isPacked, shape: scaleShape, group, source)
+    let codes: (_ zeroPoints: Tensor?) -> Tensor
+    if isSparse {
+      let sparse = try source.sparseCodes(module, rows: rows, columns: columns, bits: group.bits)
+      codes = { [format] in sparse.codes(format, columns: columns, zeroPoints: $0) }
+    } else {
+      codes = try denseCodes(module, [rows, columns], isPacked: isPacked, format, source)
+    }
     let activation: ActivationQuantization? =
       switch group.activation {
       case .dynamicPerToken: .dynamicPerToken
@@ -113,17 +113,41 @@ struct CompressedTensorsReader: QuantizedReader {
       format: .groups(format),
       activation: activation
     ) { [format] in
-      GroupQuantizedWeight(
-        codes: isPacked
-          ? codes.viewedAsBytes().firstBytes(format.codeByteCount(columns: columns))
-          : Self.unsigned(codes),
+      let zeroPoints = zeros.map {
+        isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0)
+      }
+      return GroupQuantizedWeight(
+        codes: codes(zeroPoints),
         scales: scales,
-        zeroPoints: zeros.map {
-          isPacked ? Self.unpacked($0, group.bits, scaleShape) : Self.unsigned($0)
-        },
+        zeroPoints: zeroPoints,
         format: format,
         columns: columns
       )
+    }
+  }
+
+  /// How the codes are made that are stored one for each weight.
+  private func denseCodes(
+    _ module: String,
+    _ shape: Shape,
+    isPacked: Bool,
+    _ format: GroupFormat,
+    _ source: FolderWeights
+  ) throws -> (_ zeroPoints: Tensor?) -> Tensor {
+    let (rows, columns) = (shape[0], shape[1])
+    let words = (columns * format.bits + 31) / 32
+    let codes =
+      isPacked
+      ? try source.tensor("\(module).weight_packed", shape: [rows, words])
+      : try source.tensor("\(module).weight", shape: [rows, columns])
+    let expected: DType = isPacked ? .int32 : .int8
+    guard codes.dtype == expected, isPacked || format.bits == 8 else {
+      throw unsupportedType(codes.dtype.rawValue, module, in: file)
+    }
+    return { _ in
+      isPacked
+        ? codes.viewedAsBytes().firstBytes(format.codeByteCount(columns: columns))
+        : Self.unsigned(codes)
     }
   }
 

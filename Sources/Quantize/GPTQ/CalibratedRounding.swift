@@ -1,5 +1,6 @@
 internal import Calibrate
 internal import Models
+internal import Sparsity
 internal import Tensor
 
 /// Rounds layers that share an input to codes, so that their outputs stay as near as they can.
@@ -7,6 +8,8 @@ struct CalibratedRounding {
   /// Whether later columns make up for the errors of earlier ones; otherwise every weight is
   /// rounded to the nearest, columns weighing as much as their inputs.
   var correctsErrors = true
+  /// Whether zeros of pruned matrices stay zero, where the target has an exact zero.
+  var keepsZeros = false
   /// How the columns of a matrix are taken in turn.
   let order: ColumnOrder
   /// What is added to the diagonal of the Gram matrix at first, in means of it.
@@ -78,7 +81,16 @@ struct CalibratedRounding {
     let before = OutputError(matrix, nearest.matrix, gram: gram)
     var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
     guard let factor else { return (nearest, entry) }
-    guard let found = try gptq(matrix, target: target, gram: factor, layer: linear.name) else {
+    let sparsity = keepsZeros && target.hasExactZero ? PrunedMatrix.sparsity(of: linear) : nil
+    entry.heldSparsity = sparsity
+    let found = try gptq(
+      matrix,
+      target: target,
+      gram: factor,
+      layer: linear.name,
+      keepsZeros: sparsity != nil
+    )
+    guard let found else {
       entry.note = "rounded to the nearest: the Gram matrix cannot be factored"
       return (nearest, entry)
     }

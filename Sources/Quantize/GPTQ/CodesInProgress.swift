@@ -45,9 +45,10 @@ struct CodesInProgress: Sendable {
 
   /// Rounds some positions of some rows, and returns the sum of the squared errors left behind.
   ///
-  /// `weights` and `errors` hold these rows only.
+  /// `weights`, `held` and `errors` hold these rows only.
   func round(
     _ weights: inout Tensor,
+    _ held: Tensor?,
     _ rows: Range<Int>,
     _ positions: Range<Int>,
     _ factor: Tensor,
@@ -62,12 +63,16 @@ struct CodesInProgress: Sendable {
         let (weights, errors, losses) = (
           RowPointer(weights), RowPointer(errors), RowPointer(losses)
         )
+        let marks = held.map { RowPointer($0) }
         parallelRanges(rows.count, grain: 8) { range in
           let scratch = UnsafeMutablePointer<Float>.allocate(capacity: 2 * span)
           defer { scratch.deallocate() }
           var problem = shared.pointer
           for row in range {
             var state = state(rows.lowerBound + row, weights.doubles(row), scratch)
+            state.held = marks.map {
+              UnsafePointer($0.start(row).assumingMemoryBound(to: UInt8.self))
+            }
             losses.doubles(row).pointee = slm_gptq_positions(
               &problem,
               &state,
@@ -79,6 +84,7 @@ struct CodesInProgress: Sendable {
         }
       }
     }
+    withExtendedLifetime(held) {}
     return losses.elements(as: Double.self).reduce(0, +)
   }
 
@@ -116,6 +122,7 @@ struct CodesInProgress: Sendable {
     let norm = start(norms).assumingMemoryBound(to: Float.self).pointee
     return slm_gptq_row(
       weights: weights,
+      held: nil,
       codes: start(codes).assumingMemoryBound(to: UInt8.self),
       grids: start(grids).assumingMemoryBound(to: Float.self),
       blocks: blocks.map { start($0).assumingMemoryBound(to: UInt8.self) },

@@ -33,6 +33,8 @@ public struct GPTQOptions: StageOptions {
   public var order = ColumnOrder.importance
   /// What is added to the diagonal of the Gram matrix at first, in means of it.
   public var damping = 0.01
+  /// Whether zeros of pruned matrices stay zero.
+  public var keepZeros = true
 
   /// Creates the default options: every layer of the blocks, 4 bits in groups of 32.
   public init() {}
@@ -55,6 +57,14 @@ public struct GPTQOptions: StageOptions {
         in: 0...1,
         "What is added to the diagonal of the inputs' Gram matrix, as a share of its mean: more "
           + "trusts the calibration text less. It is raised where the matrix cannot be factored."
+      ),
+      .field(
+        "keep_zeros",
+        \.keepZeros,
+        "Whether weights that are zero stay zero, in matrices of which at least 5 % are: what "
+          + "pruning has set to zero. Not of weights that are quantized already, nor on grids "
+          + "without an exact zero: `zero: offset`, and the types Q4_1, Q5_1, Q2_K, Q4_K, Q5_K, "
+          + "IQ4_NL and IQ4_XS."
       ),
     ] + Field.fields(of: \.selection)
   }

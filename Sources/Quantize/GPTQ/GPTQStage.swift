@@ -1,6 +1,7 @@
 internal import Calibrate
 public import Models
 public import Pipeline
+internal import Sparsity
 internal import Tensor
 
 /// `quantize.gptq`: rounds weights to integer codes so that the layers' outputs on a calibration
@@ -9,6 +10,12 @@ internal import Tensor
 /// Each layer is fitted to the inputs that the layers before it give once they are quantized:
 ///
 ///     - quantize.gptq: { bits: 4, group_size: 32, calibration: { text: train.txt } }
+///
+/// What pruning has set to zero stays zero, so that `export.compressed_tensors: { sparse: bitmask }`
+/// stores less:
+///
+///     - prune.wanda: { sparsity: 0.5 }
+///     - quantize.gptq: { bits: 4, group_size: 32 }
 ///
 /// The head is quantized if it is selected; in a model whose head is the embedding too, both uses of
 /// the matrix are weighed. An embedding of its own is left to `quantize.round_to_nearest`.
@@ -61,10 +68,14 @@ public struct GPTQStage: Stage {
     }
     guard problems.isEmpty else { return problems }
     promise.update(Set(parts.map(\.name))) { part in
-      part.format = target(part.name, part.shape, configuration)?.format ?? part.format
-      // Corrections fill what pruning had emptied.
-      part.sparsity = 0
-      part.zeroPattern = nil
+      let target = target(part.name, part.shape, configuration)
+      // Corrections fill what pruning had emptied, unless it is held.
+      let holds = options.keepZeros && target?.hasExactZero == true
+      if !holds || !PrunedMatrix.isPromised(part) {
+        part.sparsity = 0
+        part.zeroPattern = nil
+      }
+      part.format = target?.format ?? part.format
     }
     return []
   }
@@ -98,6 +109,12 @@ public struct GPTQStage: Stage {
           + "times as many tokens as inputs are better"
       )
     }
+    var zeros = ZeroNotes()
+    for part in parts {
+      let target = target(part.name, part.shape, promise.configuration)
+      zeros.add(part, target, keepsZeros: options.keepZeros)
+    }
+    notes += zeros.notes
     return StagePlan(
       matches: options.selection.matches(in: promise),
       peakByteCount: promise.peakByteCount(
@@ -118,7 +135,11 @@ public struct GPTQStage: Stage {
       scratch: context.folder,
       keepsGram: true
     )
-    let rounding = CalibratedRounding(order: options.order, damping: options.damping)
+    let rounding = CalibratedRounding(
+      keepsZeros: options.keepZeros,
+      order: options.order,
+      damping: options.damping
+    )
     var tally = CalibratedTally()
     for index in model.blocks.indices {
       try walk.walkBlock(collecting: .gram) { group in

@@ -73,6 +73,9 @@ public struct RoundToNearestStage: Stage {
           + "will be rounded a second time"
       )
     }
+    var zeros = ZeroNotes()
+    for part in parts { zeros.add(part, .groups(options.grid), keepsZeros: true) }
+    notes += zeros.notes
     let nanosecondsPerWeight = options.grid.scale == .leastSquares ? 10.0 : 1.0
     // Rows are widened one a thread; codes and scales stay until their block is stored.
     let format = WeightFormat.groups(options.grid.format)

@@ -17,6 +17,18 @@ extension Tensor {
   /// - Complexity: `2·M·N·K` operations; beyond the result at most 3 MB of packed numbers for
   ///   extents up to 2000, and 100 KB a thread. For `float64`, the whole widened weight.
   public func multiplied(by weight: StoredMatrix, bias: Tensor? = nil) -> Tensor {
+    multiplied(by: weight, bias: bias, strips: nil)
+  }
+
+  /// Returns the product with the transpose of a weight whose blocks other than zero are known too:
+  /// few rows of `float32` are multiplied by these.
+  ///
+  /// - Precondition: `strips` are of the weight; else as for ``multiplied(by:bias:)``.
+  package func multiplied(
+    by weight: StoredMatrix,
+    bias: Tensor?,
+    strips: StripMatrix?
+  ) -> Tensor {
     requireReal("multiplied")
     require(
       shape.rank > 0 && shape.columns == weight.columns,
@@ -32,7 +44,15 @@ extension Tensor {
     )
     if dtype == .float32 {
       OperationClock.measure("matrix product") {
-        weight.storeOutput(of: self, bias, into: result)
+        if let strips, shape.rows <= StripMatrix.mostRows {
+          require(
+            strips.rows == weight.rows && strips.columns == weight.columns,
+            "multiplied: strips of [\(strips.rows), \(strips.columns)] for another weight"
+          )
+          strips.multiply(detached, bias?.detached, into: result)
+        } else {
+          weight.storeOutput(of: self, bias, into: result)
+        }
       }
     } else {
       storeProduct(
