@@ -94,7 +94,7 @@ struct CalibratedRounding {
       entry.note = "rounded to the nearest: the Gram matrix cannot be factored"
       return (nearest, entry)
     }
-    let after = OutputError(matrix, found.matrix, gram: gram)
+    let after = OutputError(matrix, found.matrix, gram: gram, known: before)
     entry.damping = factor.damping
     guard after.squaredError <= before.squaredError else {
       entry.note = "rounded to the nearest: no worse than GPTQ"
