@@ -102,7 +102,7 @@ extension Tensor {
   }
 
   /// Zero points `[rows, groups]` packed along the rows, `[words, groups]`.
-  func packedAlongRows(_ bits: Int) -> Tensor {
+  fileprivate func packedAlongRows(_ bits: Int) -> Tensor {
     let (rows, groups) = (shape[0], shape[1])
     let zeros = elements(as: UInt8.self)
     var words = [UInt32](repeating: 0, count: (rows * bits + 31) / 32 * groups)

@@ -53,11 +53,10 @@ struct SparseCodesExport {
     columns: Int,
     _ counts: [SparseCodes.Places: Int]
   ) -> (kind: SparseCodes.Places, byteCount: Int)? {
-    let groupCount = groups.groupCount(columns: columns)
-    var others = 16 + rows * groupCount * groups.scaleType.byteCount
-    if groups.zero == .integer {
-      others += 4 * groupCount * SparseCodes.wordCount(rows, bits: groups.bits)
-    }
+    // Scales, zero points and the shape are stored as for packed codes.
+    let packed = 4 * rows * SparseCodes.wordCount(columns, bits: groups.bits)
+    let others =
+      CompressedLayout.packQuantized.byteCount(groups, rows: rows, columns: columns) - packed
     let sizes = SparseCodes.Places.allCases.compactMap { kind in
       counts[kind].map { count in
         let parts = SparseCodes.byteCount(
@@ -73,38 +72,25 @@ struct SparseCodesExport {
     return sizes.min { $0.byteCount < $1.byteCount }
   }
 
-  /// The tensors of the matrix.
+  /// The tensors of the matrix: those of packed codes, with places and words for the codes.
   var tensors: [ExportedTensor] {
-    let (name, rows, columns) = (linear.name, linear.rows, linear.columns)
-    let groupCount = groups.groupCount(columns: columns)
-    let kind = kind
+    let (name, rows, columns, kind) = (linear.name, linear.rows, linear.columns, kind)
     func tensor(
       _ suffix: String,
       _ dtype: DType,
       _ shape: Shape,
-      _ make: @escaping (GroupQuantizedWeight) -> Tensor
+      _ make: @escaping (SparseCodes) -> Tensor
     ) -> ExportedTensor {
-      ExportedTensor("\(name).\(suffix)", dtype, shape, of: linear, make)
+      ExportedTensor("\(name).\(suffix)", dtype, shape, of: linear) { make(SparseCodes($0, kind)) }
     }
     let words = SparseCodes.wordCount(valueCount, bits: groups.bits)
-    var tensors = [
-      tensor("weight_scale", groups.scaleType, [rows, groupCount]) { $0.scales },
-      tensor(kind.suffix, .uint8, [rows, kind.rowByteCount(columns: columns)]) {
-        SparseCodes($0, kind).places
-      },
-      tensor(SparseCodes.wordsSuffix, .int32, [words]) { SparseCodes($0, kind).words },
-      ExportedTensor("\(name).weight_shape", Tensor([Int64(rows), Int64(columns)], shape: [2])),
+    let codes = [
+      tensor(kind.suffix, .uint8, [rows, kind.rowByteCount(columns: columns)]) { $0.places },
+      tensor(SparseCodes.wordsSuffix, .int32, [words]) { $0.words },
     ]
-    if groups.zero == .integer {
-      let zeroWords = SparseCodes.wordCount(rows, bits: groups.bits)
-      let bits = groups.bits
-      tensors.append(
-        tensor("weight_zero_point", .int32, [zeroWords, groupCount]) {
-          ($0.zeroPoints ?? $0.codes).packedAlongRows(bits)
-        }
-      )
+    return CompressedLayout.packQuantized.tensors(linear, groups).flatMap {
+      $0.declaration.name == "\(name).weight_packed" ? codes : [$0]
     }
-    return tensors
   }
 }
 

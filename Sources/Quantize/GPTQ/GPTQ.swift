@@ -26,8 +26,8 @@ package import Tensor
 /// Transformers*, 2022, arXiv:2210.17323. Deviations: all in float64; scales by weighted search
 /// rather than by extreme values; columns without inputs are rounded to the nearest rather than
 /// set to zero. Keeping zeros is the joint form of Frantar and Alistarh, *SparseGPT: Massive Language
-/// Models Can Be Accurately Pruned in One-Shot*, 2023, arXiv:2301.00774, section 3.5, with a mask
-/// that is there beforehand; differs from it in the search for scales, which counts on the zeros.
+/// Models Can Be Accurately Pruned in One-Shot*, 2023, arXiv:2301.00774, with a mask that is there
+/// beforehand; differs from it in the search for scales, which counts on the zeros.
 package func gptq(
   _ matrix: StoredMatrix,
   target: QuantizationTarget,
