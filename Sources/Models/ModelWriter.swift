@@ -93,6 +93,7 @@ public final class ModelWriter {
         to: try source.matrix(matrix.name, rows: matrix.rows, columns: matrix.columns)
       )
     }
+    TensorMemory.closeGaps()
   }
 
   private func writeShard(_ tensors: [(name: String, tensor: Tensor)], to url: URL) throws {

@@ -88,7 +88,7 @@ func meanLoss(
         sequence += 1
       }
     }
-    for linear in block.linears { linear.release() }
+    block.release()
   }
   return sums.meanLoss
 }

@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Foundation
 
 /// Keeps large buffers for reuse, without using more memory than the computation itself.
@@ -104,4 +105,11 @@ final class BufferPool: @unchecked Sendable {
 package enum TensorMemory {
   /// Gives kept memory back to the system: after training, say, before other work begins.
   package static func trim() { BufferPool.shared.trim() }
+
+  /// Gives the pages back to the system that buffers below the pool's threshold have left unused
+  /// between others that stay.
+  ///
+  /// What stays of a block is small, but it lies between large holes: without this a walk through a
+  /// model of blocks of 12 MB grows by 0.85 MB a block.
+  package static func closeGaps() { slm_close_gaps() }
 }

@@ -11,6 +11,7 @@
 #include "slm_losses.h"
 #include "slm_matrix.h"
 #include "slm_optimizer.h"
+#include "slm_memory.h"
 #include "slm_parallel.h"
 #include "slm_product.h"
 #include "slm_row_gradients.h"

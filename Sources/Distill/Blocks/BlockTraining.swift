@@ -68,7 +68,7 @@ struct BlockTraining {
       if let layer { report.layers.append(layer) }
       advanceStudent(&streams, index)
       advanceStudent(&heldStreams, index)
-      for linear in student.blocks[index].linears { linear.release() }
+      student.blocks[index].release()
       try context.finishBlock(index, of: student.blocks.count)
     }
     TensorMemory.trim()
@@ -89,7 +89,7 @@ struct BlockTraining {
           documentStarts: starts(streams.batches[place])
         )
       }
-      for linear in teacher.blocks[layer].linears { linear.release() }
+      teacher.blocks[layer].release()
     }
   }
 

@@ -27,6 +27,12 @@ public struct DecoderBlock {
     [attentionNorm, attention.queryNorm, attention.keyNorm, feedForwardNorm].compactMap(\.self)
   }
 
+  /// Forgets what was read from files; the next use reads it again.
+  package func release() {
+    for linear in linears { linear.release() }
+    TensorMemory.closeGaps()
+  }
+
   /// Returns the residual stream after the block, `[B, T, D]`.
   func callAsFunction(_ x: Tensor, _ context: ForwardContext) -> Tensor {
     let mixed = x + attention(attentionNorm.input(x), layer: index, context)

@@ -24,7 +24,10 @@ public enum ModelSection {
 
   /// Forgets what was read from files; the next use reads it again.
   public func release() {
-    for matrix in matrices { matrix.release() }
+    switch self {
+    case .block(let block): block.release()
+    case .ends: for matrix in matrices { matrix.release() }
+    }
   }
 }
 

@@ -133,7 +133,7 @@ struct SparsityScan {
       for index in streams.indices {
         streams[index] = model.stream(streams[index], afterBlock: block.index, documentStarts: nil)
       }
-      for linear in block.linears { linear.release() }
+      block.release()
       progress(block.index + 1, "")
     }
     summarize(&report)

@@ -63,7 +63,7 @@ public enum SparsityAllocation: String, RecipeChoice {
           weights += scores.count
         }
       }
-      for linear in block.linears { linear.release() }
+      block.release()
       shares.append(Double(outliers) / Double(max(1, weights)))
       sizes.append(Double(weights))
       context.progress(block.index + 1, of: count, unit: "blocks", "counting outliers")

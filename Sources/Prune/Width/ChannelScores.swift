@@ -113,7 +113,7 @@ extension ChannelScores {
           }
         }
       }
-      for linear in block.linears { linear.release() }
+      block.release()
       progress(block.index)
     }
     return scores

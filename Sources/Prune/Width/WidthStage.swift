@@ -260,7 +260,7 @@ public struct WidthStage: Stage {
     }
     return {
       for (linear, weight) in originals { linear.weight = weight }
-      for linear in block.linears { linear.release() }
+      block.release()
     }
   }
 

@@ -62,7 +62,7 @@ struct SensitivityMeasurement {
           result.matrices.append(try derived(linear, mean, diagonal, squares))
         }
       }
-      for linear in model.blocks[index].linears { linear.release() }
+      model.blocks[index].release()
       context.progress(index + 1, of: model.blocks.count, unit: "blocks", "errors of candidates")
     }
     let reference = Reference(
