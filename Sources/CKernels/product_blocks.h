@@ -11,14 +11,19 @@
 //
 //     dot = d * (sum of code * x - middle * sum of x)  or  d * sum of code * x + m * sum of x
 //
-// Codes become numbers where they lie: of a lane with four of them in its bytes, the other three
-// are masked and the rest converted, which makes byte k 256^k times too large. Prepared x is as
-// much smaller, and in the order in which codes come so. Both are exact.
+// x comes in integers of 16 bits with a scale for each 32 columns, so that codes are multiplied as
+// integers too: of 32 codes in the bytes of eight lanes, those of even columns are masked to words,
+// those of odd ones moved down, and each is multiplied and added in pairs by one instruction. Sums
+// of 32 products are exact. What x loses is at most 1/65534 of the largest of 32, 256 times less
+// than in integers of 8 bits.
 
-// Floats of prepared x for 32 columns: four vectors of eight, and eight sums. Column 4 l + k is
-// lane l of vector k, and the sum of the four is lane l of the last, times minus the code of zero
-// in formats that have one.
-#define SLM_PREPARED 40
+// Floats of prepared x for 32 columns. Sixteen words with columns 4 l and 4 l + 2 of lane l after
+// each other, sixteen with columns 4 l + 1 and 4 l + 3; the sums of each lane's four columns, in
+// integers times minus the code of zero for formats that have one, in floats for the others; and
+// what integers are multiplied by.
+#define SLM_PREPARED 32
+#define SLM_PREPARED_SUMS 16
+#define SLM_PREPARED_SCALE 24
 
 // Prepares `depth` columns of one row of x for a format.
 void slm_prepare_row(int format, const float *x, int64_t depth, float *prepared);

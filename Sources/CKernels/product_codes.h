@@ -12,6 +12,8 @@
 
 typedef uint32_t slm_codes32 __attribute__((ext_vector_type(8)));
 typedef int32_t slm_signed8 __attribute__((ext_vector_type(8)));
+typedef int16_t slm_words16 __attribute__((ext_vector_type(16)));
+typedef uint16_t slm_unsigned16 __attribute__((ext_vector_type(16)));
 typedef uint8_t slm_bytes32 __attribute__((ext_vector_type(32)));
 typedef uint8_t slm_bytes16 __attribute__((ext_vector_type(16)));
 typedef uint8_t slm_bytes8 __attribute__((ext_vector_type(8)));

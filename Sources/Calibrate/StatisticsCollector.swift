@@ -19,7 +19,7 @@ struct StatisticsCollector {
   private let sampleStride: Int
 
   /// Rows of the Gram matrix that are computed at once, up to the diagonal.
-  private static let band = 384
+  private static let band = 192
 
   /// Prepares to take in `rowCount` rows.
   init(width: Int, _ selection: InputStatistics.Selection, rowCount total: Int) {
@@ -65,17 +65,11 @@ struct StatisticsCollector {
   }
 
   private mutating func addProducts(_ inputs: Tensor) {
-    // Rows of the transpose are channels: bands of them are views.
-    let channels = inputs.transposed()
     let width = width
     gram?.withMutableElements(as: Double.self) { sums in
       for start in stride(from: 0, to: width, by: Self.band) {
         let end = min(width, start + Self.band)
-        let products = matrixProduct(
-          channels.rows(start..<end),
-          channels.rows(0..<end),
-          secondTransposed: true
-        )
+        let products = inputs.columnProducts(start..<end)
         let source = Shared(UnsafeRawPointer(products.unsafeBase))
         let target = Shared(sums.baseAddress.map { $0 + start * width })
         parallelRanges(end - start, grain: 16) { rows in

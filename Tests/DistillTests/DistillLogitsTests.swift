@@ -199,6 +199,21 @@ struct DistillLogitsTests {
     #expect(report.metrics["validation_loss"] ?? 1 < report.metrics["validation_loss_before"] ?? 0)
   }
 
+  @Test("a model that is pruned meanwhile learns from what it was")
+  func pruned() throws {
+    let options = pair.options {
+      $0.teacher = nil
+      $0.training.prune = GradualPruning()
+    }
+    #expect(try pair.problems(DistillLogitsStage(options)).isEmpty)
+    let report = try DistillLogitsStage(options).run(
+      pair.student.load(),
+      pair.context("a", baseline: pair.student.url)
+    )
+    // There was nothing to learn before half of the weights were gone.
+    #expect(abs(report.metrics["validation_loss_before"] ?? 1) < 1e-5)
+  }
+
   // MARK: - Refusals
 
   @Test("finds what cannot work before anything runs")

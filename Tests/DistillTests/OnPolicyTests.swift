@@ -266,7 +266,7 @@ struct OnPolicyTests {
     let whole = try pair.run(DistillLogitsStage(options), "whole")
     let context = try pair.context("part")
     let model = try pair.student.load()
-    let teacher = try TeacherModel(options.teacher, of: model, context)
+    let teacher = try TeacherModel(options.teacher, of: model, options.training, context)
     let data = try TrainingData(options.training, model, context)
     var logits = LogitsObjective(
       student: model,

@@ -1,11 +1,14 @@
-"""Quantizes one checkpoint to 4 bits in groups of 64 by GPTQ with llm-compressor and with
+"""Quantizes one checkpoint to 4 bits in groups of 64 by GPTQ or AWQ with llm-compressor and with
 slm-compress, in alternating runs, and measures what both wrote by transformers.
 
-    gptq_benchmark.py COMMAND FOLDER CALIBRATION EVALUATION WORK [--rounds 1] [--windows 40]
+    gptq_benchmark.py COMMAND FOLDER CALIBRATION EVALUATION WORK [--method awq] [--samples 64]
+                      [--rounds 1] [--windows 40]
 
 COMMAND is slm-compress; FOLDER a checkpoint as safetensors; CALIBRATION and EVALUATION are texts.
-Both get the first 64 windows of 512 tokens of CALIBRATION, symmetric codes, scales in 32 bits (llm-compressor's
-in the type of the weights, float32), and leave embedding and head alone. Both folders are read by
+Both get the first windows of 512 tokens of CALIBRATION, symmetric codes, scales in 32 bits
+(llm-compressor's in the type of the weights, float32), and leave embedding and head alone. AWQ of
+slm-compress is followed by GPTQ, as its recipes do; llm-compressor's asks for pinned memory, which a
+machine without an accelerator has not, so that this request is left out. Both folders are read by
 transformers in float32, and perplexities taken over windows of 512: of all predictions and of those
 in the second half of each. Times are of the whole process for slm-compress, and of oneshot() alone,
 without imports and loading, for llm-compressor; peaks are of resident memory. Needs llmcompressor
@@ -29,12 +32,18 @@ RECIPE = """
 model: {model}
 seed: 7
 stages:
-  - quantize.gptq:
+{awq}  - quantize.gptq:
       bits: 4
       group_size: 64
       scale_type: {scales}
-      calibration: {{ text: {text}, sequences: 64, length: 512 }}
+      calibration: {{ text: {text}, sequences: {samples}, length: 512 }}
   - export.compressed_tensors: {{ path: folder, type: {type} }}
+"""
+
+AWQ = """  - quantize.awq:
+      bits: 4
+      group_size: 64
+      calibration: {{ text: {text}, sequences: {samples}, length: 512 }}
 """
 
 
@@ -52,21 +61,26 @@ def peer(given):
     import torch
     from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
     from llmcompressor import oneshot
-    from llmcompressor.modifiers.quantization import GPTQModifier
+    from llmcompressor.modifiers.quantization import GPTQModifier, QuantizationModifier
+    from llmcompressor.modifiers.transform.awq import AWQModifier
+    from llmcompressor.pipelines.cache import IntermediatesCache
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(THREADS)
     model = AutoModelForCausalLM.from_pretrained(given.folder, dtype=torch.float32)
-    rows = windows(given.folder, given.calibration, 64)
+    rows = windows(given.folder, given.calibration, given.samples)
     data = datasets.Dataset.from_list(
         [{"input_ids": row, "attention_mask": [1] * LENGTH} for row in rows])
     weights = QuantizationArgs(num_bits=4, strategy="group", group_size=64, symmetric=True)
-    recipe = GPTQModifier(
-        config_groups={"all": QuantizationScheme(targets=["Linear"], weights=weights)},
-        ignore=["lm_head"])
+    groups = {"all": QuantizationScheme(targets=["Linear"], weights=weights)}
+    if given.method == "awq":
+        IntermediatesCache.pin_memory = lambda self, index: None
+        recipe = [AWQModifier(), QuantizationModifier(config_groups=groups, ignore=["lm_head"])]
+    else:
+        recipe = GPTQModifier(config_groups=groups, ignore=["lm_head"])
     start = time.perf_counter()
     oneshot(model=model, dataset=data, recipe=recipe, max_seq_length=LENGTH,
-            num_calibration_samples=64)
+            num_calibration_samples=given.samples)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     output = pathlib.Path(given.work) / "peer"
@@ -79,9 +93,10 @@ def own(given):
     output = pathlib.Path(given.work) / "own"
     shutil.rmtree(output, ignore_errors=True)
     recipe = pathlib.Path(given.work) / "own.yaml"
+    values = {"text": os.path.abspath(given.calibration), "samples": given.samples}
     recipe.write_text(RECIPE.format(
-        model=os.path.abspath(given.folder), text=os.path.abspath(given.calibration),
-        scales="float32", type="float32"))
+        model=os.path.abspath(given.folder), scales="float32", type="float32",
+        awq=AWQ.format(**values) if given.method == "awq" else "", **values))
     start = time.perf_counter()
     child = os.posix_spawn(
         given.command,
@@ -114,7 +129,8 @@ def perplexity(given, folder):
 
 def worker(given, *kind):
     arguments = [given.command, given.folder, given.calibration, given.evaluation, given.work,
-                 "--windows", str(given.windows), "--worker", *kind]
+                 "--windows", str(given.windows), "--samples", str(given.samples),
+                 "--method", given.method, "--worker", *kind]
     out = subprocess.run([sys.executable, __file__, *arguments], text=True, check=True,
                          stdout=subprocess.PIPE).stdout
     return json.loads(out.strip().splitlines()[-1])
@@ -126,6 +142,8 @@ def main():
         parser.add_argument(name)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--windows", type=int, default=40)
+    parser.add_argument("--method", choices=["gptq", "awq"], default="gptq")
+    parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--only", choices=["own", "peer"])
     parser.add_argument("--worker", nargs="+")
     given = parser.parse_args()

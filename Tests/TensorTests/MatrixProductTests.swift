@@ -33,4 +33,18 @@ struct MatrixProductTests {
       #expect(difference(added.numbers, expected, absolute: budget) == nil)
     }
   }
+
+  @Test(
+    "of columns is a band of the product of the transpose",
+    arguments: [0..<1, 0..<48, 30..<101]
+  )
+  func columns(band: Range<Int>) {
+    var random = Random(seed: 77)
+    let x = random.normal([130, 101])
+    let columns = x.transposed()
+    let expected = Reference.product(columns.rows(band), columns.rows(0..<band.upperBound))
+    let products = x.columnProducts(band)
+    #expect(products.shape == [band.count, band.upperBound])
+    #expect(difference(products.numbers, expected, absolute: 2e-4) == nil)
+  }
 }

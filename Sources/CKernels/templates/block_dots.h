@@ -7,43 +7,43 @@
 //     SUB_BLOCKS      how the loop over a large block's sub-blocks is compiled
 //     LOOK_UP(codes)  replaces codes of IQ4 by their values
 
-// Byte k of each lane where it lies, as a number: 256^k times the code, which prepared x makes up
-// for. BITS are those of a code.
-#define UNSIGNED(codes, k, BITS) \
-  __builtin_convertvector((slm_signed8)((codes) & (uint32_t)(BITS) << 8 * (k)), slm_v8)
+// The codes of even columns and of odd ones in words. BITS are those of a code.
+#define UNSIGNED(codes, BITS, even, odd)                                                         \
+  do {                                                                                           \
+    slm_codes32 alone = (codes) & (uint32_t)(BITS) * 0x01010101;                                 \
+    even = (slm_words16)(alone & 0x00ff00ff);                                                    \
+    odd = (slm_words16)((slm_unsigned16)alone >> 8);                                             \
+  } while (0)
 
-// The same of signed bytes, moved to the top: 256^3 times the code.
-#define SIGNED(codes, k, BITS) \
-  __builtin_convertvector((slm_signed8)((codes) << (24 - 8 * (k)) & 0xff000000), slm_v8)
+// The same of signed bytes.
+#define SIGNED(codes, BITS, even, odd)                                                           \
+  do {                                                                                           \
+    even = ((slm_words16)(codes) << 8) >> 8;                                                     \
+    odd = (slm_words16)(codes) >> 8;                                                             \
+  } while (0)
 
 // Adds to own[i][r] what 32 codes of each of R rows of w contribute, times those of X rows of x.
 // MIDDLE tells whether the sums of x stand for a code of zero, MINIMUM whether something is added
 // to each value.
 #define ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN)                                            \
   do {                                                                                           \
-    slm_v8 part[X][R];                                                                           \
-    SLM_UNROLL for (int i = 0; i < X; i++) {                                                     \
-      slm_v8 first = {};                                                                         \
-      if (MIDDLE) first = SLM_LOAD8((from) + i * x_step + 32);                                   \
-      SLM_UNROLL for (int r = 0; r < R; r++) part[i][r] = first;                                 \
-    }                                                                                            \
-    SLM_UNROLL for (int k = 0; k < 4; k++)                                                       \
-      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
-        slm_v8 widened = WIDEN(codes[r], k, BITS);                                               \
-        SLM_UNROLL for (int i = 0; i < X; i++) {                                                 \
-          slm_v8 column = SLM_LOAD8((from) + i * x_step + 8 * k);                                \
-          if (k == 0 && !MIDDLE)                                                                 \
-            part[i][r] = widened * column;                                                       \
-          else                                                                                   \
-            part[i][r] = widened * column + part[i][r];                                          \
-        }                                                                                        \
-      }                                                                                          \
-    SLM_UNROLL for (int i = 0; i < X; i++)                                                       \
-      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
-        own[i][r] = part[i][r] * scale[r] + own[i][r];                                           \
+    SLM_UNROLL for (int r = 0; r < R; r++) {                                                     \
+      slm_words16 even, odd;                                                                     \
+      WIDEN(codes[r], BITS, even, odd);                                                          \
+      SLM_UNROLL for (int i = 0; i < X; i++) {                                                   \
+        const float *column = (from) + i * x_step;                                               \
+        slm_signed8 first, second;                                                               \
+        multiply_words(&even, (const slm_words16 *)column, &first);                              \
+        multiply_words(&odd, (const slm_words16 *)column + 1, &second);                          \
+        first += second;                                                                         \
+        if (MIDDLE) first += *(const slm_signed8 *)(column + SLM_PREPARED_SUMS);                 \
+        own[i][r] = __builtin_convertvector(first, slm_v8)                                       \
+                      * (scale[r] * column[SLM_PREPARED_SCALE])                                  \
+                  + own[i][r];                                                                   \
         if (MINIMUM)                                                                             \
-          own[i][r] = SLM_LOAD8((from) + i * x_step + 32) * minimum[r] + own[i][r];              \
+          own[i][r] = SLM_LOAD8(column + SLM_PREPARED_SUMS) * minimum[r] + own[i][r];            \
       }                                                                                          \
+    }                                                                                            \
   } while (0)
 
 // Asks for as much memory as step number `step` reads of R rows, in the order of memory, whatever

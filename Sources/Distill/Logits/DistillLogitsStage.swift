@@ -76,7 +76,7 @@ public struct DistillLogitsStage: Stage {
 
   /// Trains, going on where an interrupted run had saved its state.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
-    let teacher = try TeacherModel(options.teacher, of: model, context)
+    let teacher = try TeacherModel(options.teacher, of: model, options.training, context)
     let data = try TrainingData(
       options.training,
       model,

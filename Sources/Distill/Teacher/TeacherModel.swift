@@ -16,14 +16,21 @@ struct TeacherModel {
 
   /// Opens the teacher of a running stage.
   ///
+  /// A model that the stage prunes may learn from what it was.
+  ///
   /// - Throws: ``DistillError`` if there is none or it does not fit the student, or what opening a
   ///   model throws.
-  init(_ path: ModelPath?, of student: LanguageModel, _ context: StageContext) throws {
+  init(
+    _ path: ModelPath?,
+    of student: LanguageModel,
+    _ training: TrainOptions,
+    _ context: StageContext
+  ) throws {
     if let path {
       model = try path.load(context.paths)
     } else {
       let folder = context.baselineURL
-      guard folder != context.modelFolder else {
+      guard folder != context.modelFolder || training.prune != nil else {
         throw DistillError(
           .unusableTeacher,
           Self.isItself,
@@ -79,7 +86,7 @@ struct TeacherModel {
     _ setting: StageSetting,
     further: (LanguageModel, VocabularyAlignment) -> [StageProblem] = { _, _ in [] }
   ) -> [StageProblem] {
-    guard path != nil || !setting.readsBaseline else {
+    guard path != nil || !setting.readsBaseline || training.prune != nil else {
       return [StageProblem("\(isItself); name a teacher", option: "teacher")]
     }
     let teacher: LanguageModel
