@@ -112,6 +112,32 @@ struct SparsityTests {
     #expect(mask.reduce(0) { $0 + Int($1) } == mask.count / 2)
   }
 
+  @Test("SparseGPT with strong inputs first is what it is with sorted columns")
+  func strongInputsFirst() throws {
+    let (weights, gram) = (try weights, try gram)
+    let pattern = SparsityPattern.groups(nonzero: 2, of: 4)
+    let factor = try SparseGPTFactor(gram, damping: 0.01, sortedBy: 4, layer: "layer")
+    let order = try #require(factor.order)
+    #expect(order.sorted() == (0..<192).map(Int32.init) && order != order.sorted())
+    let sortedGram = gram.gathered(rows: order).transposed().gathered(rows: order)
+    let strengths = (0..<48).map { group in
+      let numbers = sortedGram.numbers
+      return (4 * group..<4 * group + 4).map { numbers[$0 * 193] }.max() ?? 0
+    }
+    #expect(strengths == strengths.sorted(by: >))
+    let sorted = sparseGPT(
+      weights.transposed().gathered(rows: order).transposed(),
+      gram: sortedGram,
+      factor: try SparseGPTFactor(sortedGram, damping: 0.01, layer: "layer"),
+      sparsity: 0,
+      pattern: pattern
+    )
+    let pruned = sparseGPT(weights, gram: gram, factor: factor, sparsity: 0, pattern: pattern)
+    let back = pruned.weight.transposed().gathered(rows: order).transposed()
+    #expect(difference(back.numbers, sorted.weight.numbers, absolute: 1e-6) == nil)
+    #expect(abs(pruned.outputError.error / sorted.outputError.error - 1) < 1e-6)
+  }
+
   @Test(
     "exactly the asked number of weights goes",
     arguments: [0, 0.01, 0.333, 0.5, 0.77, 0.999],

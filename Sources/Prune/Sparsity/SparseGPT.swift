@@ -13,21 +13,32 @@ struct SparseGPTResult {
 
 /// The Gram matrix of a layer's inputs, made ready for walking along its columns.
 struct SparseGPTFactor {
-  /// `U` of `inverse(H) = Uᵀ · U`, upper, `[inputs, inputs]`, `float64`.
+  /// For each position the column that is taken then; nil for columns as they are stored.
+  let order: [Int32]?
+  /// `U` of `inverse(H) = Uᵀ · U` by position, upper, `[inputs, inputs]`, `float64`.
   let factor: Tensor
-  /// What magnitudes are multiplied by to give scores: `1 / U[j, j]`, and 0 for inputs that were
-  /// always zero, `[inputs]`.
+  /// What magnitudes are multiplied by to give scores, by position: `1 / U[j, j]`, and 0 for inputs
+  /// that were always zero, `[inputs]`.
   let factors: [Float]
 
   /// Factors a matrix, with ten times the damping after each failure.
   ///
   /// - Parameters:
-  ///   - gram: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
+  ///   - stored: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
   ///   - damping: What is added to the diagonal, in means of it.
+  ///   - group: Columns are taken in groups of so many neighbours, those with the strongest input
+  ///     first; nil for columns as they are stored.
   ///   - layer: What to call the layer in errors.
   /// - Throws: ``PruneError`` if even damping by the mean does not help.
-  init(_ gram: Tensor, damping: Double, layer: String) throws(PruneError) {
-    let width = gram.shape[0]
+  init(
+    _ stored: Tensor,
+    damping: Double,
+    sortedBy group: Int? = nil,
+    layer: String
+  ) throws(PruneError) {
+    let width = stored.shape[0]
+    order = group.map { Self.order(stored, group: $0) }
+    let gram = order.map { stored.gathered(rows: $0).transposed().gathered(rows: $0) } ?? stored
     let diagonal = gram.withElements(as: Double.self) { all in
       (0..<width).map { all[$0 * width + $0] }
     }
@@ -59,6 +70,33 @@ struct SparseGPTFactor {
       diagonal.indices.map { diagonal[$0] > 0 ? Float(1 / all[$0 * width + $0]) : 0 }
     }
   }
+
+  /// Groups of neighbours by the largest diagonal element of each, equal ones as stored.
+  private static func order(_ gram: Tensor, group: Int) -> [Int32] {
+    let width = gram.shape[0]
+    let largest = gram.withElements(as: Double.self) { all in
+      stride(from: 0, to: width, by: group).map { start in
+        (start..<start + group).reduce(0) { max($0, all[$1 * width + $1]) }
+      }
+    }
+    let sorted = largest.indices.sorted {
+      largest[$0] != largest[$1] ? largest[$0] > largest[$1] : $0 < $1
+    }
+    return sorted.flatMap { Int32($0 * group)..<Int32(($0 + 1) * group) }
+  }
+
+  /// A matrix with its columns in the order in which they are taken.
+  func permuted(_ matrix: Tensor) -> Tensor {
+    order.map { matrix.transposed().gathered(rows: $0).transposed() } ?? matrix
+  }
+
+  /// Undoes ``permuted(_:)``.
+  func restored(_ matrix: Tensor) -> Tensor {
+    guard let order else { return matrix }
+    var positions = order
+    for (position, column) in order.enumerated() { positions[Int(column)] = Int32(position) }
+    return matrix.transposed().gathered(rows: positions).transposed()
+  }
 }
 
 /// Sets weights to zero column by column, each time correcting the columns to come so that the
@@ -82,8 +120,8 @@ struct SparseGPTFactor {
 /// Source: Frantar and Alistarh, *SparseGPT: Massive Language Models Can Be Accurately Pruned in
 /// One-Shot*, 2023, arXiv:2301.00774, algorithm 1. Differs from its implementation in the exact
 /// number of zeros, which there may be one more in each block; in inputs that were always zero, of
-/// which no more weights are set to zero than others would be; and in blocks of weights as a
-/// pattern.
+/// which no more weights are set to zero than others would be; in blocks of weights as a pattern;
+/// and in the order of columns, if `factor` has one.
 func sparseGPT(
   _ weight: Tensor,
   gram: Tensor,
@@ -93,7 +131,7 @@ func sparseGPT(
 ) -> SparseGPTResult {
   let (rows, columns) = (weight.shape[0], weight.shape[1])
   let original = weight.converted(to: .float64)
-  var weights = original.copied()
+  var weights = factor.order == nil ? original.copied() : factor.permuted(original)
   var (group, zeros, step) = (0, 0, 128)
   switch pattern {
   case .unstructured: break
@@ -127,6 +165,7 @@ func sparseGPT(
       columns: part.upperBound..<columns
     )
   }
+  weights = factor.restored(weights)
   let difference = original - weights
   return SparseGPTResult(
     weight: weights.converted(to: .float32),

@@ -47,6 +47,9 @@ public struct SparseGPTOptions: StageOptions {
 ///     - prune.sparsegpt: { sparsity: 0.5 }
 ///     - prune.sparsegpt: { pattern: 2:4 }
 ///
+/// With `N:M`, groups of columns with strong inputs are taken first, so that weaker ones make up for
+/// them.
+///
 /// Slower than `prune.wanda`, and nearer to the original from about half zeros on and with patterns.
 public struct SparseGPTStage: Stage {
   /// `prune.sparsegpt`.
@@ -95,11 +98,20 @@ public struct SparseGPTStage: Stage {
   /// Prunes layer after layer, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let zeros = options.zeros
+    // Every group loses as many. Without groups, columns that matter less than others lose more, if
+    // those are among the same 128.
+    var group: Int?
+    if case .groups(_, let size) = zeros.pattern { group = size }
     var tally = SparsityTally()
     try CalibratedSparsity(zeros, options.allocation, options.calibration)
       .walk(model, context, collecting: .gram) { linears, statistics, fraction in
         guard let first = linears.first, let gram = statistics.gram else { return }
-        let factor = try SparseGPTFactor(gram, damping: options.damping, layer: first.name)
+        let factor = try SparseGPTFactor(
+          gram,
+          damping: options.damping,
+          sortedBy: group,
+          layer: first.name
+        )
         for linear in linears {
           let pruned = sparseGPT(
             try finiteWeight(linear),

@@ -1,12 +1,13 @@
-"""Quantizes one checkpoint to 4 bits in groups of 64 by GPTQ or AWQ with llm-compressor and with
-slm-compress, in alternating runs, and measures what both wrote by transformers.
+"""Compresses one checkpoint with llm-compressor and with slm-compress, in alternating runs, and
+measures what both wrote by transformers.
 
-    gptq_benchmark.py COMMAND FOLDER CALIBRATION EVALUATION WORK [--method awq] [--samples 64]
-                      [--rounds 1] [--windows 40]
+    calibration_benchmark.py COMMAND FOLDER CALIBRATION EVALUATION WORK [--method gptq]
+                             [--samples 64] [--rounds 1] [--windows 40]
 
 COMMAND is slm-compress; FOLDER a checkpoint as safetensors; CALIBRATION and EVALUATION are texts.
-Both get the first windows of 512 tokens of CALIBRATION, symmetric codes, scales in 32 bits
-(llm-compressor's in the type of the weights, float32), and leave embedding and head alone. AWQ of
+Methods: gptq and awq, to symmetric 4-bit codes in groups of 64 with scales in 32 bits
+(llm-compressor's in the type of the weights, float32); wanda, to half zeros; sparsegpt, to 2:4. Both
+get the first windows of 512 tokens of CALIBRATION and leave embedding and head alone. AWQ of
 slm-compress is followed by GPTQ, as its recipes do; llm-compressor's asks for pinned memory, which a
 machine without an accelerator has not, so that this request is left out. Both folders are read by
 transformers in float32, and perplexities taken over windows of 512: of all predictions and of those
@@ -32,19 +33,16 @@ RECIPE = """
 model: {model}
 seed: 7
 stages:
-{awq}  - quantize.gptq:
-      bits: 4
-      group_size: 64
-      scale_type: {scales}
-      calibration: {{ text: {text}, sequences: {samples}, length: 512 }}
-  - export.compressed_tensors: {{ path: folder, type: {type} }}
 """
-
-AWQ = """  - quantize.awq:
-      bits: 4
-      group_size: 64
-      calibration: {{ text: {text}, sequences: {samples}, length: 512 }}
-"""
+CALIBRATION = "calibration: {{ text: {text}, sequences: {samples}, length: 512 }}"
+CODES = "bits: 4, group_size: 64"
+STAGES = {
+    "gptq": ["quantize.gptq: {{ " + CODES + ", scale_type: float32, " + CALIBRATION + " }}"],
+    "wanda": ["prune.wanda: {{ sparsity: 0.5, " + CALIBRATION + " }}"],
+    "sparsegpt": ["prune.sparsegpt: {{ pattern: 2:4, " + CALIBRATION + " }}"],
+}
+STAGES["awq"] = ["quantize.awq: {{ " + CODES + ", " + CALIBRATION + " }}", *STAGES["gptq"]]
+EXPORTS = {"wanda": "huggingface", "sparsegpt": "huggingface"}
 
 
 def windows(folder, path, count):
@@ -61,6 +59,7 @@ def peer(given):
     import torch
     from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
     from llmcompressor import oneshot
+    from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
     from llmcompressor.modifiers.quantization import GPTQModifier, QuantizationModifier
     from llmcompressor.modifiers.transform.awq import AWQModifier
     from llmcompressor.pipelines.cache import IntermediatesCache
@@ -76,6 +75,11 @@ def peer(given):
     if given.method == "awq":
         IntermediatesCache.pin_memory = lambda self, index: None
         recipe = [AWQModifier(), QuantizationModifier(config_groups=groups, ignore=["lm_head"])]
+    elif given.method == "wanda":
+        recipe = WandaPruningModifier(sparsity=0.5, targets=["Linear"], ignore=["re:.*lm_head"])
+    elif given.method == "sparsegpt":
+        recipe = SparseGPTModifier(
+            sparsity=0.5, mask_structure="2:4", targets=["Linear"], ignore=["re:.*lm_head"])
     else:
         recipe = GPTQModifier(config_groups=groups, ignore=["lm_head"])
     start = time.perf_counter()
@@ -84,7 +88,7 @@ def peer(given):
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     output = pathlib.Path(given.work) / "peer"
-    model.save_pretrained(output, save_compressed=True)
+    model.save_pretrained(output, save_compressed=given.method not in EXPORTS)
     AutoTokenizer.from_pretrained(given.folder).save_pretrained(output)
     print(json.dumps({"seconds": seconds, "peak": peak}))
 
@@ -93,10 +97,11 @@ def own(given):
     output = pathlib.Path(given.work) / "own"
     shutil.rmtree(output, ignore_errors=True)
     recipe = pathlib.Path(given.work) / "own.yaml"
-    values = {"text": os.path.abspath(given.calibration), "samples": given.samples}
-    recipe.write_text(RECIPE.format(
-        model=os.path.abspath(given.folder), scales="float32", type="float32",
-        awq=AWQ.format(**values) if given.method == "awq" else "", **values))
+    export = EXPORTS.get(given.method, "compressed_tensors")
+    stages = [*STAGES[given.method], "export." + export + ": {{ path: folder, type: float32 }}"]
+    recipe.write_text("".join([RECIPE, *(f"  - {stage}\n" for stage in stages)]).format(
+        model=os.path.abspath(given.folder), text=os.path.abspath(given.calibration),
+        samples=given.samples))
     start = time.perf_counter()
     child = os.posix_spawn(
         given.command,
@@ -142,7 +147,7 @@ def main():
         parser.add_argument(name)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--windows", type=int, default=40)
-    parser.add_argument("--method", choices=["gptq", "awq"], default="gptq")
+    parser.add_argument("--method", choices=sorted(STAGES), default="gptq")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--only", choices=["own", "peer"])
     parser.add_argument("--worker", nargs="+")
