@@ -1,4 +1,5 @@
 internal import CKernels
+internal import Calibrate
 internal import Models
 internal import Sparsity
 internal import Tensor
@@ -11,10 +12,10 @@ struct SparseGPTResult {
   let outputError: (error: Double, all: Double)
 }
 
-/// The Gram matrix of a layer's inputs, made ready for walking along its columns.
+/// The Gram matrix of a layer's inputs, factored, and what it makes of magnitudes.
 struct SparseGPTFactor {
-  /// For each position the column that is taken then; nil for columns as they are stored.
-  let order: [Int32]?
+  /// The order of columns, and the factor by it.
+  let columns: GramFactor
   /// `U` of `inverse(H) = Uᵀ · U` by position, upper, `[inputs, inputs]`, `float64`.
   let factor: Tensor
   /// What magnitudes are multiplied by to give scores, by position: `1 / U[j, j]`, and 0 for inputs
@@ -24,40 +25,25 @@ struct SparseGPTFactor {
   /// Factors a matrix, with ten times the damping after each failure.
   ///
   /// - Parameters:
-  ///   - stored: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
+  ///   - gram: `Σ x xᵀ`, `[inputs, inputs]`, `float64`.
   ///   - damping: What is added to the diagonal, in means of it.
   ///   - group: Columns are taken in groups of so many neighbours, those with the strongest input
   ///     first; nil for columns as they are stored.
   ///   - layer: What to call the layer in errors.
   /// - Throws: ``PruneError`` if even damping by the mean does not help.
   init(
-    _ stored: Tensor,
+    _ gram: Tensor,
     damping: Double,
     sortedBy group: Int? = nil,
     layer: String
   ) throws(PruneError) {
-    let width = stored.shape[0]
-    order = group.map { Self.order(stored, group: $0) }
-    let gram = order.map { stored.gathered(rows: $0).transposed().gathered(rows: $0) } ?? stored
-    let diagonal = gram.withElements(as: Double.self) { all in
-      (0..<width).map { all[$0 * width + $0] }
-    }
-    let live = diagonal.filter { $0 > 0 }
-    let mean = live.isEmpty ? 1 : live.reduce(0, +) / Double(live.count)
-    var fraction = damping
-    var found: Tensor?
-    while found == nil && fraction <= 1 {
-      var damped = gram.copied()
-      damped.withMutableElements(as: Double.self) { elements in
-        for (index, value) in diagonal.enumerated() {
-          elements[index * width + index] = (value > 0 ? value : mean) + fraction * mean
-        }
-      }
-      found = try? damped.inverseFactor()
-      if let factor = found, !factor.sum().isFinite { found = nil }
-      fraction = max(10 * fraction, 1e-6)
-    }
-    guard let factor = found else {
+    columns = GramFactor(
+      gram,
+      damping: damping,
+      ordering: group == nil ? .stored : .importance,
+      span: group ?? 1
+    )
+    guard let factor = columns.factor else {
       throw PruneError(
         .notPositiveDefinite,
         "the inputs are too alike to be told apart",
@@ -66,36 +52,15 @@ struct SparseGPTFactor {
       )
     }
     self.factor = factor
-    factors = factor.withElements(as: Double.self) { all in
-      diagonal.indices.map { diagonal[$0] > 0 ? Float(1 / all[$0 * width + $0]) : 0 }
-    }
-  }
-
-  /// Groups of neighbours by the largest diagonal element of each, equal ones as stored.
-  private static func order(_ gram: Tensor, group: Int) -> [Int32] {
-    let width = gram.shape[0]
-    let largest = gram.withElements(as: Double.self) { all in
-      stride(from: 0, to: width, by: group).map { start in
-        (start..<start + group).reduce(0) { max($0, all[$1 * width + $1]) }
+    let (width, order) = (columns.order.count, columns.order)
+    factors = gram.withElements(as: Double.self) { gram in
+      factor.withElements(as: Double.self) { factor in
+        order.indices.map { position in
+          let isLive = gram[Int(order[position]) * (width + 1)] > 0
+          return isLive ? Float(1 / factor[position * (width + 1)]) : 0
+        }
       }
     }
-    let sorted = largest.indices.sorted {
-      largest[$0] != largest[$1] ? largest[$0] > largest[$1] : $0 < $1
-    }
-    return sorted.flatMap { Int32($0 * group)..<Int32(($0 + 1) * group) }
-  }
-
-  /// A matrix with its columns in the order in which they are taken.
-  func permuted(_ matrix: Tensor) -> Tensor {
-    order.map { matrix.transposed().gathered(rows: $0).transposed() } ?? matrix
-  }
-
-  /// Undoes ``permuted(_:)``.
-  func restored(_ matrix: Tensor) -> Tensor {
-    guard let order else { return matrix }
-    var positions = order
-    for (position, column) in order.enumerated() { positions[Int(column)] = Int32(position) }
-    return matrix.transposed().gathered(rows: positions).transposed()
   }
 }
 
@@ -131,7 +96,7 @@ func sparseGPT(
 ) -> SparseGPTResult {
   let (rows, columns) = (weight.shape[0], weight.shape[1])
   let original = weight.converted(to: .float64)
-  var weights = factor.order == nil ? original.copied() : factor.permuted(original)
+  var weights = factor.columns.permuted(weight)
   var (group, zeros, step) = (0, 0, 128)
   switch pattern {
   case .unstructured: break
@@ -165,7 +130,7 @@ func sparseGPT(
       columns: part.upperBound..<columns
     )
   }
-  weights = factor.restored(weights)
+  weights = factor.columns.restored(weights)
   let difference = original - weights
   return SparseGPTResult(
     weight: weights.converted(to: .float32),

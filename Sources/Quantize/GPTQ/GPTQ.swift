@@ -1,3 +1,4 @@
+package import Calibrate
 package import Models
 package import Tensor
 

@@ -70,8 +70,8 @@ package struct GramFactor {
 
   /// The matrix by position.
   ///
-  /// Columns without any input get an entry on the diagonal, so that their
-  /// weights are rounded to the nearest.
+  /// Columns without any input get an entry on the diagonal, so that their errors are corrected
+  /// nowhere.
   private static func permuted(
     _ gram: Tensor,
     _ order: [Int32],
@@ -96,7 +96,7 @@ package struct GramFactor {
   }
 
   /// Returns a matrix with its columns in the order in which they are taken, in float64.
-  func permuted(_ matrix: Tensor) -> Tensor {
+  package func permuted(_ matrix: Tensor) -> Tensor {
     let (rows, width) = (matrix.shape[0], order.count)
     var result = Tensor(uninitialized: matrix.shape, dtype: .float64)
     matrix.withElements(as: Float.self) { source in
@@ -104,6 +104,22 @@ package struct GramFactor {
         for row in 0..<rows {
           for column in 0..<width {
             target[row * width + column] = Double(source[row * width + Int(order[column])])
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  /// Undoes ``permuted(_:)``.
+  package func restored(_ matrix: Tensor) -> Tensor {
+    let (rows, width) = (matrix.shape[0], order.count)
+    var result = Tensor(uninitialized: matrix.shape, dtype: .float64)
+    matrix.withElements(as: Double.self) { source in
+      result.withMutableElements(as: Double.self) { target in
+        for row in 0..<rows {
+          for column in 0..<width {
+            target[row * width + Int(order[column])] = source[row * width + column]
           }
         }
       }
