@@ -3,12 +3,6 @@
 #include "multiversion.h"
 #include "product_codes.h"
 
-// Rows of w that are multiplied by one row of x together. Four would share what they need of x, but
-// one alone is read in the order of memory, which is what counts.
-#ifndef TOGETHER
-#define TOGETHER 1
-#endif
-
 // Rounds 32 columns to integers of at most 32767, kept as floats, and returns their scale: NaN where
 // a column is not finite, so that every product is NaN then.
 SLM_INLINE float round_columns(const float *restrict x, float *restrict rounded) {

@@ -130,29 +130,12 @@ SLM_INLINE float slm_half_at(const uint8_t *p) {
   return numbers[0];
 }
 
-// The scales of blocks of 32 of one row or four, and the minimums after them if there are such.
-SLM_INLINE void slm_grid_small(
-    const uint8_t *const *p, int rows, bool has_minimum, slm_v8 *scales, slm_v8 *minimums) {
+// The scale of a block of 32, and what follows it, which some formats add.
+SLM_INLINE void slm_grid_small(const uint8_t *p, slm_v8 *scale, slm_v8 *minimum) {
   slm_v4 numbers;
-  if (rows == 1) {
-    slm_widen_halves(slm_word32(p[0]), &numbers);
-    scales[0] = numbers[0];
-    minimums[0] = numbers[1];
-  } else if (has_minimum) {
-    SLM_UNROLL for (int r = 0; r < 4; r += 2) {
-      slm_widen_halves(slm_word32(p[r]) | slm_word32(p[r + 1]) << 32, &numbers);
-      scales[r] = numbers[0];
-      minimums[r] = numbers[1];
-      scales[r + 1] = numbers[2];
-      minimums[r + 1] = numbers[3];
-    }
-  } else {
-    slm_widen_halves(
-        slm_word16(p[0]) | slm_word16(p[1]) << 16 | slm_word16(p[2]) << 32
-            | slm_word16(p[3]) << 48,
-        &numbers);
-    SLM_UNROLL for (int r = 0; r < 4; r++) scales[r] = numbers[r];
-  }
+  slm_widen_halves(slm_word32(p), &numbers);
+  *scale = numbers[0];
+  *minimum = numbers[1];
 }
 
 // Those of sub-blocks of 32 columns u of a block of 256: one, or two for 16 columns each.

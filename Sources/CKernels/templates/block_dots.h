@@ -3,7 +3,6 @@
 //
 //     NAME(x)         the name of a function
 //     TARGET          the attribute that names the CPU
-//     TOGETHER        rows of w that are multiplied by one row of x together, one or four
 //     SUB_BLOCKS      how the loop over a large block's sub-blocks is compiled
 //     LOOK_UP(codes)  replaces codes of IQ4 by their values
 
@@ -22,83 +21,71 @@
     odd = (slm_words16)(codes) >> 8;                                                             \
   } while (0)
 
-// Adds to own[i][r] what 32 codes of each of R rows of w contribute, times those of X rows of x.
-// MIDDLE tells whether the sums of x stand for a code of zero, MINIMUM whether something is added
-// to each value.
-#define ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN)                                            \
+// Adds to own[i] what 32 codes of a row of w contribute, times those of X rows of x. MIDDLE tells
+// whether the sums of x stand for a code of zero, MINIMUM whether something is added to each value.
+#define ADD(X, from, BITS, MIDDLE, MINIMUM, WIDEN)                                               \
   do {                                                                                           \
-    SLM_UNROLL for (int r = 0; r < R; r++) {                                                     \
-      slm_words16 even, odd;                                                                     \
-      WIDEN(codes[r], BITS, even, odd);                                                          \
-      SLM_UNROLL for (int i = 0; i < X; i++) {                                                   \
-        const float *column = (from) + i * x_step;                                               \
-        slm_signed8 first, second;                                                               \
-        multiply_words(&even, (const slm_words16 *)column, &first);                              \
-        multiply_words(&odd, (const slm_words16 *)column + 1, &second);                          \
-        first += second;                                                                         \
-        if (MIDDLE) first += *(const slm_signed8 *)(column + SLM_PREPARED_SUMS);                 \
-        own[i][r] = __builtin_convertvector(first, slm_v8)                                       \
-                      * (scale[r] * column[SLM_PREPARED_SCALE])                                  \
-                  + own[i][r];                                                                   \
-        if (MINIMUM)                                                                             \
-          own[i][r] = SLM_LOAD8(column + SLM_PREPARED_SUMS) * minimum[r] + own[i][r];            \
-      }                                                                                          \
+    slm_words16 even, odd;                                                                       \
+    WIDEN(codes, BITS, even, odd);                                                               \
+    SLM_UNROLL for (int i = 0; i < X; i++) {                                                     \
+      const float *column = (from) + i * x_step;                                                 \
+      slm_signed8 first, second;                                                                 \
+      multiply_words(&even, (const slm_words16 *)column, &first);                                \
+      multiply_words(&odd, (const slm_words16 *)column + 1, &second);                            \
+      first += second;                                                                           \
+      if (MIDDLE) first += *(const slm_signed8 *)(column + SLM_PREPARED_SUMS);                   \
+      own[i] = __builtin_convertvector(first, slm_v8) * (scale * column[SLM_PREPARED_SCALE])     \
+             + own[i];                                                                           \
+      if (MINIMUM) own[i] = SLM_LOAD8(column + SLM_PREPARED_SUMS) * minimum + own[i];            \
     }                                                                                            \
   } while (0)
 
-// Asks for as much memory as step number `step` reads of R rows, in the order of memory, whatever
-// the order in which the rows are read.
-#define ASK(R, step, BYTES)                                                                      \
-  SLM_UNROLL for (int line = 0; line < (R) * (BYTES); line += 64)                                \
-    __builtin_prefetch((const char *)w[s] + (step) * (R) * (BYTES) + line + ahead);
+// Asks for as much memory as step number `step` reads.
+#define ASK(step, BYTES)                                                                         \
+  SLM_UNROLL for (int line = 0; line < (BYTES); line += 64)                                      \
+    __builtin_prefetch((const char *)w[r] + (step) * (BYTES) + line + ahead);
 
-// All blocks of four rows of w, R at a time.
-#define EACH_ROW(X, R, BYTES, LENGTH, ...)                                                       \
+// All blocks of four rows of w, one row after another: so memory is read in its order.
+#define EACH_ROW(X, BYTES, LENGTH, ...)                                                          \
   do {                                                                                           \
     slm_v8 sum[X][4];                                                                            \
-    for (int s = 0; s < 4; s += R) {                                                             \
-      slm_v8 own[X][R] = {};                                                                     \
+    for (int r = 0; r < 4; r++) {                                                                \
+      slm_v8 own[X] = {};                                                                        \
       const float *from = x;                                                                     \
       for (int64_t b = 0; b < depth / LENGTH; b++) {                                             \
-        const uint8_t *p[R];                                                                     \
-        SLM_UNROLL for (int r = 0; r < R; r++) p[r] = (const uint8_t *)w[s + r] + b * BYTES;     \
+        const uint8_t *p = (const uint8_t *)w[r] + b * BYTES;                                    \
         __VA_ARGS__                                                                              \
       }                                                                                          \
-      SLM_UNROLL for (int i = 0; i < X; i++)                                                     \
-        SLM_UNROLL for (int r = 0; r < R; r++) sum[i][s + r] = own[i][r];                        \
+      SLM_UNROLL for (int i = 0; i < X; i++) sum[i][r] = own[i];                                 \
     }                                                                                            \
     SLM_UNROLL for (int i = 0; i < X; i++) slm_sums4x8(sum[i], dots + 4 * i);                    \
   } while (0)
 
 // Blocks of 32, which begin with their scale and, if MINIMUM, what is added.
-#define SMALL(X, R, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN)                                  \
-  EACH_ROW(X, R, BYTES, 32, {                                                                    \
-    slm_v8 scale[R], minimum[R];                                                                 \
-    slm_grid_small(p, R, MINIMUM, scale, minimum);                                               \
-    ASK(R, b, BYTES);                                                                            \
-    slm_codes32 codes[R];                                                                        \
-    SLM_UNROLL for (int r = 0; r < R; r++) {                                                     \
-      CODES(p[r], 0, &codes[r]);                                                                \
-    }                                                                                            \
-    ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN);                                               \
+#define SMALL(X, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN)                                     \
+  EACH_ROW(X, BYTES, 32, {                                                                       \
+    slm_v8 scale, minimum;                                                                       \
+    slm_grid_small(p, &scale, &minimum);                                                         \
+    ASK(b, BYTES);                                                                               \
+    slm_codes32 codes;                                                                           \
+    CODES(p, 0, &codes);                                                                         \
+    ADD(X, from, BITS, MIDDLE, MINIMUM, WIDEN);                                                  \
     from += SLM_PREPARED;                                                                        \
   })
 
 // Blocks of 256 with sub-blocks of SUB, whose scales and minimums GRID writes.
-#define LARGE(X, R, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN, SUB, GRID)                       \
-  EACH_ROW(X, R, BYTES, 256, {                                                                   \
-    float scales[R][16], minimums[R][16];                                                        \
-    SLM_UNROLL for (int r = 0; r < R; r++) GRID(p[r], scales[r], minimums[r]);                   \
+#define LARGE(X, BYTES, CODES, BITS, MIDDLE, MINIMUM, WIDEN, SUB, GRID)                          \
+  EACH_ROW(X, BYTES, 256, {                                                                      \
+    float scales[16], minimums[16];                                                              \
+    GRID(p, scales, minimums);                                                                   \
     SUB_BLOCKS for (int u = 0; u < 8; u++) {                                                     \
-      ASK(R, 8 * b + u, BYTES / 8);                                                              \
-      slm_codes32 codes[R];                                                                      \
-      slm_v8 scale[R], minimum[R];                                                               \
-      SLM_UNROLL for (int r = 0; r < R; r++) {                                                   \
-        CODES(p[r], u, &codes[r]);                                                              \
-        slm_spread_grid(scales[r], u, SUB, &scale[r]);                                           \
-        if (MINIMUM) slm_spread_grid(minimums[r], u, SUB, &minimum[r]);                          \
-      }                                                                                          \
-      ADD(X, R, from, BITS, MIDDLE, MINIMUM, WIDEN);                                             \
+      ASK(8 * b + u, BYTES / 8);                                                                 \
+      slm_codes32 codes;                                                                         \
+      slm_v8 scale, minimum;                                                                     \
+      CODES(p, u, &codes);                                                                       \
+      slm_spread_grid(scales, u, SUB, &scale);                                                   \
+      if (MINIMUM) slm_spread_grid(minimums, u, SUB, &minimum);                                  \
+      ADD(X, from, BITS, MIDDLE, MINIMUM, WIDEN);                                                \
       from += SLM_PREPARED;                                                                      \
     }                                                                                            \
   })
@@ -108,10 +95,10 @@
       const void *const *w, const float *x, int64_t x_step, int64_t rows, int64_t depth,         \
       int64_t ahead, float *dots) {                                                              \
     switch (rows) {                                                                              \
-    case 1: KIND(1, TOGETHER, __VA_ARGS__); break;                                               \
-    case 2: KIND(2, 1, __VA_ARGS__); break;                                                      \
-    case 3: KIND(3, 1, __VA_ARGS__); break;                                                      \
-    default: KIND(4, 1, __VA_ARGS__);                                                            \
+    case 1: KIND(1, __VA_ARGS__); break;                                                         \
+    case 2: KIND(2, __VA_ARGS__); break;                                                         \
+    case 3: KIND(3, __VA_ARGS__); break;                                                         \
+    default: KIND(4, __VA_ARGS__);                                                               \
     }                                                                                            \
   }
 
