@@ -39,7 +39,6 @@ stages:
       temperature: {temperature}
       learning_rate: 1e-5
       clip_norm: null
-      {cache}
 """
 
 
@@ -106,11 +105,11 @@ def ours(given, cached):
         text = text[:given.bytes].decode(errors="ignore").encode()
     (work / "text.txt").write_bytes(text)
     steps = given.steps + 1
-    (work / "recipe.yaml").write_text(RECIPE.format(
+    recipe = RECIPE + ("      cache: {{}}\n" if cached else "")
+    (work / "recipe.yaml").write_text(recipe.format(
         model=os.path.abspath(given.folder), text="text.txt",
         layers=", ".join(str(i) for i in range(1, 30, 2)), batch=BATCH, length=LENGTH,
-        steps=2 * steps if cached else steps, temperature=TEMPERATURE,
-        cache="cache: {}" if cached else "compute: float32"))
+        steps=2 * steps if cached else steps, temperature=TEMPERATURE))
     command = [given.command, "run", str(work / "recipe.yaml"), "-o", str(work / "run")]
     _, peak = measured(command, env=os.environ | {"SLM_THREADS": str(THREADS)})
     timing = [json.loads(line) for line in
