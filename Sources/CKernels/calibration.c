@@ -24,6 +24,30 @@ void slm_column_magnitudes(
   }
 }
 
+SLM_MULTIVERSION
+int64_t slm_largest_scaled(
+    const float *restrict values, const float *restrict scales, int64_t count,
+    float *restrict largest) {
+  enum { LANES = 16 };
+  float lanes[LANES] = {0};
+  int64_t j = 0;
+  for (; j + LANES <= count; j += LANES)
+    for (int k = 0; k < LANES; k++) {
+      const float x = fabsf(values[j + k]) * scales[j + k];
+      lanes[k] = lanes[k] >= x ? lanes[k] : x;
+    }
+  float most = 0;
+  for (int k = 0; k < LANES; k++) most = most >= lanes[k] ? most : lanes[k];
+  for (; j < count; j++) {
+    const float x = fabsf(values[j]) * scales[j];
+    most = most >= x ? most : x;
+  }
+  *largest = most;
+  for (j = 0; j < count; j++)
+    if (fabsf(values[j]) * scales[j] == most) return j;
+  return 0;
+}
+
 void slm_magnitude_histogram(const float *values, int64_t count, int64_t *bins) {
   for (int64_t i = 0; i < count; i++) {
     uint32_t bits;

@@ -231,18 +231,26 @@ public final class BlockWalk {
     var collectors = groups.map {
       StatisticsCollector(width: $0[0].columns, selection, rowCount: set.tokenCount)
     }
+    func balanced(_ inputs: Tensor, _ stream: Tensor) -> Tensor {
+      selection.contains(.balanced) ? inputs.balanced(by: stream) : inputs
+    }
     for chunk in chunks {
       let x = try sequencesOfStream(chunk)
       let attentionInput = steps.attentionInput(x)
       collectors[0].add(attentionInput)
       let mixed = steps.mixed(attentionInput)
-      collectors[1].add(mixed)
       let sum = steps.addAttention(x, mixed)
+      collectors[1].add(balanced(mixed, sum))
       let feedForwardInput = steps.feedForwardInput(sum)
       collectors[2].add(feedForwardInput)
       let gated = steps.gated(feedForwardInput)
-      collectors[3].add(gated)
-      if advancing { try stream.set(chunk, steps.addFeedForward(sum, gated)) }
+      guard advancing || selection.contains(.balanced) else {
+        collectors[3].add(gated)
+        continue
+      }
+      let after = steps.addFeedForward(sum, gated)
+      collectors[3].add(balanced(gated, after))
+      if advancing { try stream.set(chunk, after) }
     }
     let block = next
     if advancing { next += 1 }
@@ -383,5 +391,17 @@ public final class BlockWalk {
       remedy: "the weights before it are damaged or quantized too coarsely; leave them out with "
         + "`exclude`, or give them more bits"
     )
+  }
+}
+
+extension Tensor {
+  /// Inputs of a layer, each divided by the root mean square of the residual stream that the layer's
+  /// output is added to, as the next normalization divides the output.
+  fileprivate func balanced(by stream: Tensor) -> Tensor {
+    let columns = stream.shape.columns
+    let rows = stream.count / columns
+    let squares = (stream * stream).reshaped([rows, columns]).rowSums().elements(as: Float.self)
+    let factors = squares.map { $0 > 0 ? (Float(columns) / $0).squareRoot() : 0 }
+    return reshaped([rows, count / rows]) * Tensor(factors, shape: [rows, 1])
   }
 }

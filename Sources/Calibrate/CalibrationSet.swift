@@ -81,7 +81,7 @@ extension CalibrationOptions {
   ///   `TokenizerError` or `ModelError` if it cannot be tokenized.
   public func load(_ model: LanguageModel, _ context: StageContext) throws -> CalibrationSet {
     let source = text.source(context.paths)
-    let tokens = try model.tokenizer().encode(source.read())
+    let tokens = try tokens(of: source, model.tokenizer())
     let windows = try TokenWindows(
       tokens,
       length: length,
@@ -107,5 +107,18 @@ extension CalibrationOptions {
       (0..<windows.count).map { windows[$0] },
       name: source.description
     )
+  }
+
+  /// The text's tokens, or at least as many as are asked for: no more is read than that needs.
+  private func tokens(of source: TextSource, _ tokenizer: Tokenizer) throws -> [Int32] {
+    // Some more, as the last tokens of a text that is cut would go on.
+    let enough = tokenCount + 256
+    var byteCount = 8 * enough
+    while true {
+      let (text, isWhole) = try source.read(first: byteCount)
+      let tokens = try tokenizer.encode(text)
+      if isWhole || tokens.count >= enough { return tokens }
+      byteCount *= 2
+    }
   }
 }

@@ -19,6 +19,11 @@ public struct InputStatistics: Sendable {
     public static let histogram = Selection(rawValue: 8)
     /// Some of the inputs themselves.
     public static let samples = Selection(rawValue: 16)
+    /// All of these over inputs of the output and down projections that are divided by the root mean
+    /// square of the residual stream after the layer, so that a token counts by what its output
+    /// changes there and not by its length: the first token of a text may have inputs a thousand
+    /// times as long as others. Only of ``BlockWalk/observeBlock(collecting:advancing:)``.
+    public static let balanced = Selection(rawValue: 32)
   }
 
   /// How many inputs were seen: tokens.

@@ -57,7 +57,61 @@ public enum TextSource: Sendable, Hashable {
     }
   }
 
-  private static func contents(of url: URL) throws(DatasetError) -> [UInt8] {
+  /// Reads no more of a text than is asked for.
+  ///
+  /// - Parameter byteCount: The most bytes; where a character crosses the end it is left out.
+  /// - Returns: The beginning of the text, and whether that is all of it.
+  /// - Throws: ``DatasetError`` as ``read()`` does, about what is read.
+  /// - Complexity: Of the bytes read, not of the text.
+  public func read(first byteCount: Int) throws(DatasetError) -> (text: String, isWhole: Bool) {
+    switch self {
+    case .builtinCalibration, .builtinEvaluation:
+      let text = try read()
+      guard text.utf8.count > byteCount else { return (text, true) }
+      return (Self.start(Array(text.utf8.prefix(byteCount))), false)
+    case .stories(let selection):
+      var text = ""
+      for story in selection.stories {
+        if !text.isEmpty { text += "\n\n" }
+        text += story
+        // A byte more, so that a text of just so many is not taken for whole.
+        if text.utf8.count > byteCount {
+          return (Self.start(Array(text.utf8.prefix(byteCount))), false)
+        }
+      }
+      return (text + "\n", true)
+    case .file(let url):
+      let bytes = try Self.contents(of: url) { (url) throws in
+        let file = try FileHandle(forReadingFrom: url)
+        defer { try? file.close() }
+        return try file.read(upToCount: byteCount + 1) ?? Data()
+      }
+      guard bytes.count > byteCount else { return (try Self.text(bytes, at: description), true) }
+      let whole = Self.wholeCharacters(bytes.prefix(byteCount))
+      return (try Self.text(whole, at: description), false)
+    }
+  }
+
+  /// Bytes of a valid text up to the last whole character.
+  private static func start(_ bytes: [UInt8]) -> String {
+    String(decoding: wholeCharacters(bytes[...]), as: UTF8.self)
+  }
+
+  /// Bytes without the beginning of a character that goes on behind them.
+  private static func wholeCharacters(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+    for back in 1...min(4, max(1, bytes.count)) {
+      guard let byte = bytes.dropLast(back - 1).last else { break }
+      guard byte & 0xC0 != 0x80 else { continue }
+      let length = byte < 0x80 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2
+      return Array(length > back ? bytes.dropLast(back) : bytes)
+    }
+    return Array(bytes)
+  }
+
+  private static func contents(
+    of url: URL,
+    _ read: (URL) throws -> Data = { try Data(contentsOf: $0, options: .mappedIfSafe) }
+  ) throws(DatasetError) -> [UInt8] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       throw DatasetError(
@@ -76,7 +130,7 @@ public enum TextSource: Sendable, Hashable {
       )
     }
     do {
-      return try [UInt8](Data(contentsOf: url, options: .mappedIfSafe))
+      return try [UInt8](read(url))
     } catch {
       throw DatasetError(
         .unreadable,

@@ -33,6 +33,30 @@ struct BlockWalkTests {
     return inputs
   }
 
+  @Test("balanced inputs are divided by the length of the stream that outputs are added to")
+  func balanced() throws {
+    let model = try TinyModel().load()
+    let walk = try walk(model)
+    let plain = try walk.observeBlock(collecting: [.samples], advancing: false)
+    let balanced = try walk.observeBlock(collecting: [.samples, .balanced], advancing: false)
+    var streams: [Tensor] = []
+    try walk.passBlock { _, after in streams.append(after) }
+    let after = Tensor.concatenated(streams)
+    let squares = (after * after).rowSums().elements(as: Float.self)
+    for (group, (plain, balanced)) in zip(plain, balanced).enumerated() {
+      let (x, y) = (
+        try #require(plain.statistics.samples), try #require(balanced.statistics.samples)
+      )
+      if group % 2 == 0 {
+        #expect(difference(x, y, relative: 0) == nil)
+      } else if group == 3 {
+        let lengths = squares.map { ($0 / Float(after.shape.columns)).squareRoot() }
+        let expected = x / Tensor(lengths, shape: [x.shape.rows, 1])
+        #expect(difference(y, expected, relative: 1e-5) == nil)
+      }
+    }
+  }
+
   @Test("statistics are those of the inputs of a forward pass", arguments: [1 << 20, 0])
   func statistics(memory: Int) throws {
     let tiny = try TinyModel()

@@ -32,6 +32,26 @@ struct TextSourceTests {
     #expect(TextSource.file(url).description == url.path)
   }
 
+  @Test("the beginning of a text ends with a whole character, and what is all of it is told")
+  func beginning() throws {
+    let file = TextSource.file(try temporaryFile(Array("aé漢🦙".utf8)))
+    let whole = ["", "a", "a", "aé", "aé", "aé", "aé漢", "aé漢", "aé漢", "aé漢"]
+    for (count, text) in whole.enumerated().dropFirst() {
+      let read = try file.read(first: count)
+      #expect(read.text == text && !read.isWhole, "\(count)")
+    }
+    #expect(try file.read(first: 10) == ("aé漢🦙", true))
+    #expect(try file.read(first: 1 << 40) == ("aé漢🦙", true))
+    let invalid = TextSource.file(try temporaryFile([0x61, 0x80, 0x62, 0x63]))
+    #expect(code { try invalid.read(first: 3).text } == .notUTF8)
+
+    let stories = try TextSource("builtin:stories:5")
+    let text = try stories.read()
+    let start = try stories.read(first: 100)
+    #expect(text.hasPrefix(start.text) && !start.isWhole && start.text.utf8.count > 96)
+    #expect(try stories.read(first: text.utf8.count) == (text, true))
+  }
+
   @Test("a missing file, a folder and an empty file are told apart")
   func unreadable() throws {
     let folder = FileManager.default.temporaryDirectory

@@ -8,14 +8,17 @@ of 32 (scale by the value of largest magnitude, as a float16 number) and 20 powe
 mean squared output error without scales, of the powers 1/20... of the inputs, and of the powers
 0/20... with the weights; and the best `scales` [64] with their `power`. For SmoothQuant: `smooth`
 [64] for alpha 0.5, and `smooth_errors` [2], the sum of both readers' relative errors with 8-bit
-weights per row and inputs per token, without scales and with them. Needs numpy and safetensors. A
-second run writes the same bytes.
+weights per row and inputs per token, without scales and with them. For scales that minimize the expected
+error channel by channel: `program_gradient` [64], the gradient of the error's logarithm by the
+logarithms of scales at `smooth`, and `program_errors` [2] there and at the minimum. Needs numpy,
+torch and safetensors. A second run writes the same bytes.
 """
 
 import pathlib
 import sys
 
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 
 STEPS, GROUP = 20, 32
@@ -89,6 +92,45 @@ def main():
             total += ((actual - expected) ** 2).sum() / (expected**2).sum()
         return total
 
+    # The largest magnitudes of all inputs are one sample more.
+    rows = np.concatenate([sample, np.abs(x).max(0, keepdims=True)])
+    weights = np.concatenate([
+        w / np.linalg.norm(sample @ w.T.astype(np.float64)) for w in readers
+    ])
+
+    def program(logarithms):
+        inputs, scaled = rows / np.exp(logarithms), weights * np.exp(logarithms)
+        return ((inputs**2).max(1).sum() * (scaled**2).sum()
+                + (scaled**2).max(1).sum() * (inputs**2).sum())
+
+    # A largest one of many is smooth as a mean of high power, and the minimum of that is near.
+    def descend(logarithms, power):
+        logarithms = torch.tensor(logarithms, requires_grad=True)
+        squares = [2 * torch.tensor(np.abs(m) + 1e-30).log() for m in (rows, weights)]
+        optimizer = torch.optim.LBFGS([logarithms], max_iter=500, line_search_fn="strong_wolfe")
+
+        def loss():
+            optimizer.zero_grad()
+            inputs, scaled = squares[0] - 2 * logarithms, squares[1] + 2 * logarithms
+            largest = [(torch.logsumexp(power * m, 1) / power).logsumexp(0) for m in (inputs, scaled)]
+            total = torch.logaddexp(
+                largest[0] + scaled.flatten().logsumexp(0),
+                largest[1] + inputs.flatten().logsumexp(0))
+            total.backward()
+            return total
+
+        optimizer.step(loss)
+        return logarithms.detach().numpy()
+
+    start = np.log(smooth.astype(np.float64))
+    gradient = np.array([
+        (np.log(program(start + 1e-6 * unit)) - np.log(program(start - 1e-6 * unit))) / 2e-6
+        for unit in np.eye(64)
+    ])
+    found = np.zeros(64)
+    for sharpness in (4, 16, 64, 256):
+        found = descend(found, sharpness)
+
     save_file(
         {
             "inputs": inputs,
@@ -101,6 +143,8 @@ def main():
             "smooth_errors": np.array(
                 [smooth_error(np.ones(64)), smooth_error(smooth)], np.float32
             ),
+            "program_gradient": gradient.astype(np.float32),
+            "program_errors": np.array([program(start), program(found)], np.float32),
         },
         folder / "scaling.safetensors",
     )

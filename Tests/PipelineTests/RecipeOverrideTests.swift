@@ -25,6 +25,16 @@ struct RecipeOverrideTests {
     }
   }
 
+  @Test("of one key of a group leave the stage's defaults of its other keys")
+  func nested() throws {
+    let printed = try recipe(text, ["stages.0.others.exclude=model.layers.0.*"]).recipe.resolvedText
+    #expect(printed.contains("targets: [\"*.down_proj\"]"), "\(printed)")
+    #expect(printed.contains("exclude: [model.layers.0.*]"), "\(printed)")
+    let options = SampleOptions.fieldReferences
+    let others = try #require(options.first { $0.key == "others" })
+    #expect(others.children.first?.fallbackText == "[\"*.down_proj\"]")
+  }
+
   @Test(
     "are blamed where they are wrong",
     arguments: [

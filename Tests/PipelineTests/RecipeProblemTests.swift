@@ -47,7 +47,7 @@ struct RecipeProblemTests {
           - sample.all: { sparsity: 1.5, bits: 4.5, patern: x, is_symmetric: yes }
                                                ^
         test.yaml:4:45: error: unknown key `patern`; known keys: sparsity, bits, group_size, order, \
-        is_symmetric, text, label, limit, rates, rules, targets, exclude
+        is_symmetric, text, label, limit, rates, rules, others, targets, exclude
           - sample.all: { sparsity: 1.5, bits: 4.5, patern: x, is_symmetric: yes }
                                                     ^
         test.yaml:4:70: error: is_symmetric must be `true` or `false`, not `yes`

@@ -1,4 +1,5 @@
 import Calibrate
+import Foundation
 import Models
 import Tensor
 import TestSupport
@@ -89,8 +90,25 @@ struct ScalingTests {
     let none = Array(repeating: Float(1), count: 64)
     let errors = try [none, scales].map { try problem.errors($0).reduce(0) { $0 + $1.relative } }
     #expect(difference(errors, golden["smooth_errors"].numbers, relative: 5e-3) == nil)
-    let best = try problem.errors(problem.scales(alpha: problem.bestAlpha()))
+    let best = try problem.errors(problem.bestScales().scales)
     #expect(best.reduce(0) { $0 + $1.relative } <= errors[1])
+  }
+
+  @Test("the expected error has the gradient and the minimum that are found by torch")
+  func program() {
+    let problem = SmoothingProblem(
+      pair,
+      InputStatistics(of: golden["inputs"], collecting: [.magnitudes, .samples])
+    )
+    let start = golden["smooth"].elements(as: Float.self).map { log(Double($0)) }
+    let (error, gradient) = problem.program.value(start)
+    let expected = golden["program_errors"].numbers
+    #expect(abs(error / expected[0] - 1) < 1e-5)
+    #expect(difference(gradient, golden["program_gradient"].numbers, relative: 1e-4) == nil)
+    let found = problem.program.minimum().map { log(Double($0)) }
+    let least = problem.program.value(found).error
+    #expect(least < 1.01 * expected[1] && least > 0.99 * expected[1])
+    #expect(least < 0.98 * error)
   }
 
   @Test("channels without inputs or weights keep their scale")

@@ -12,6 +12,11 @@ void slm_column_magnitudes(
     const float *values, int64_t rows, int64_t columns, int64_t begin, int64_t end, double *sums,
     float *largest);
 
+// Returns where |values[j]| * scales[j] is largest, the first such place, and writes how large it is
+// there. Numbers must be finite.
+int64_t slm_largest_scaled(
+    const float *values, const float *scales, int64_t count, float *largest);
+
 // The bins of a histogram of magnitudes: 32 for each power of two of normal float32 numbers, so
 // that no range has to be known beforehand. Bin b holds magnitudes whose bits, shifted right by
 // 18, are b.

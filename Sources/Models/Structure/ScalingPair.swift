@@ -60,8 +60,8 @@ public struct ScalingPair {
   public let scaleCount: Int
 
   private let producer: Producer
-  /// The scale of each column of the readers.
-  private let scaleOfColumn: [Int]
+  /// Which scale each column of the readers has.
+  package let scaleOfColumn: [Int]
 
   /// Makes a pair.
   ///

@@ -27,8 +27,8 @@ extension RecipeFile {
       for fitted in stage.stage.fittedTexts where !fitted.isApart(from: measured) {
         if found[fitted.content] == nil {
           if prepared == nil {
-            guard let text = try? measured.source(paths).read() else { return [:] }
-            prepared = TextOverlap(of: Self.start(text, evaluation.tokens))
+            guard let text = try? start(measured, evaluation.tokens) else { return [:] }
+            prepared = TextOverlap(of: text)
           }
           guard var overlap = prepared else { continue }
           guard (try? add(fitted, to: &overlap)) != nil else { continue }
@@ -44,7 +44,7 @@ extension RecipeFile {
   private func add(_ fitted: FittedText, to overlap: inout TextOverlap) throws {
     switch fitted.content {
     case .text(let text, let tokens):
-      overlap.add(Self.start(try text.source(paths).read(), tokens))
+      overlap.add(try start(text, tokens))
     case .records(let name, let options):
       let isBuiltin = name.hasPrefix("builtin:")
       let source = try RecordSource(isBuiltin ? name : paths.input(name).path, options: options)
@@ -67,9 +67,10 @@ extension RecipeFile {
   }
 
   /// As much of a text as so many tokens may have.
-  private static func start(_ text: String, _ tokens: Int?) -> String {
-    guard let tokens, tokens < text.utf8.count / bytesPerToken else { return text }
-    return String(decoding: text.utf8.prefix(tokens * bytesPerToken), as: UTF8.self)
+  private func start(_ text: TextInput, _ tokens: Int?) throws -> String {
+    let source = text.source(paths)
+    guard let tokens, tokens < Int.max / Self.bytesPerToken else { return try source.read() }
+    return try source.read(first: tokens * Self.bytesPerToken).text
   }
 }
 

@@ -64,6 +64,20 @@ public struct RecipeReading: Sendable {
     descend(key, node) { $0.readHere(type, node) }
   }
 
+  /// Reads the value under a key; a group keeps what the node does not give.
+  mutating func read<Value: RecipeValue>(
+    _ node: RecipeNode,
+    under key: String,
+    changing value: Value
+  ) -> Value? {
+    descend(key, node) { reading in
+      guard Value.self is any OptionGroup.Type, let group = value as? any OptionGroup else {
+        return reading.readHere(Value.self, node)
+      }
+      return group.changed(by: node, &reading) as? Value
+    }
+  }
+
   mutating func descend<Result>(
     _ key: String,
     _ node: RecipeNode,

@@ -7,6 +7,8 @@ public struct Field<Options: OptionGroup>: Sendable {
   public let reference: FieldReference
   let read: @Sendable (RecipeNode, inout Options, inout RecipeReading) -> Void
   let write: @Sendable (Options) -> RecipeNode
+  /// What is documented about the options inside this one, where a group has these values.
+  let children: @Sendable (Options) -> [FieldReference]
 
   /// The key in a recipe.
   public var key: String { reference.key }
@@ -104,9 +106,14 @@ public struct Field<Options: OptionGroup>: Sendable {
     return Part.fields.map { field in
       Field(
         reference: field.reference.isRequired
-          ? field.reference : field.reference.with(fallback: field.write(defaults)),
+          ? field.reference
+          : field.reference.with(
+            fallback: field.write(defaults),
+            children: field.children(defaults)
+          ),
         read: { node, options, reading in field.read(node, &options[keyPath: part], &reading) },
-        write: { field.write($0[keyPath: part]) }
+        write: { field.write($0[keyPath: part]) },
+        children: { field.children($0[keyPath: part]) }
       )
     }
   }
@@ -120,6 +127,10 @@ public struct Field<Options: OptionGroup>: Sendable {
     objection: @escaping @Sendable (Value) -> String?
   ) -> Field {
     let fallback = isRequired ? nil : Options()[keyPath: property].recipeNode
+    let children: @Sendable (Options) -> [FieldReference] = { options in
+      // A group's options have the defaults that the group around it gives them.
+      (options[keyPath: property] as? any OptionGroup)?.fieldReferences ?? Value.self.nestedFields
+    }
     return Field(
       reference: FieldReference(
         key: key,
@@ -128,17 +139,19 @@ public struct Field<Options: OptionGroup>: Sendable {
         fallback: fallback,
         summary: summary,
         choices: Value.choices.map { FieldReference.Choice(name: $0.name, summary: $0.summary) },
-        children: Value.self.nestedFields
+        children: isRequired ? Value.self.nestedFields : children(Options())
       ),
       read: { node, options, reading in
-        guard let value = reading.read(Value.self, node, under: key) else { return }
+        let value = reading.read(node, under: key, changing: options[keyPath: property])
+        guard let value else { return }
         if let objection = objection(value) {
           reading.problem("\(key) \(objection), not \(node.shortDescription)", at: node)
         } else {
           options[keyPath: property] = value
         }
       },
-      write: { $0[keyPath: property].recipeNode }
+      write: { $0[keyPath: property].recipeNode },
+      children: children
     )
   }
 }

@@ -26,8 +26,8 @@ public struct FieldReference: Sendable {
   /// Whether a recipe must give the option.
   public var isRequired: Bool { fallback == nil }
 
-  /// The same option with another default.
-  func with(fallback: RecipeNode?) -> FieldReference {
+  /// The same option with other defaults, its own and those of the options inside it.
+  func with(fallback: RecipeNode?, children: [FieldReference]) -> FieldReference {
     FieldReference(
       key: key,
       typeName: typeName,

@@ -37,17 +37,22 @@ extension OptionGroup {
 
   /// Reads every key, noting all problems: unknown and repeated keys, wrong values, missing keys.
   public static func read(_ node: RecipeNode, _ reading: inout RecipeReading) -> Self? {
+    Self().changed(by: node, &reading)
+  }
+
+  /// Reads the keys that a node gives, noting all problems, and keeps what it does not give.
+  func changed(by node: RecipeNode, _ reading: inout RecipeReading) -> Self? {
     let entries: [RecipeNode.Entry]
     if node.isNothing {
       entries = []
     } else if case .map(let found) = node.content {
       entries = found
     } else {
-      return reading.expected(typeName, node)
+      return reading.expected(Self.typeName, node)
     }
     let problemCount = reading.problems.count
-    var group = Self()
-    let fields = fields
+    var group = self
+    let fields = Self.fields
     reading.checkKeys(entries, known: fields.map(\.key))
     for field in fields {
       if let entry = entries.first(where: { $0.key == field.key }) {
@@ -114,6 +119,15 @@ extension RecipeValue {
 extension OptionGroup {
   /// What is documented about every option.
   public static var fieldReferences: [FieldReference] { fields.map(\.reference) }
+
+  /// What is documented about every option where those that are not given keep these values.
+  var fieldReferences: [FieldReference] {
+    Self.fields.map { field in
+      field.reference.isRequired
+        ? field.reference
+        : field.reference.with(fallback: field.write(self), children: field.children(self))
+    }
+  }
 }
 
 /// A value that wraps others whose fields are to be documented.

@@ -4,7 +4,7 @@ internal import Pipeline
 /// Collects what scaling did to each layer's outputs, for the report.
 struct ScalingTally {
   private var layers: [String: StageReport.Layer] = [:]
-  private var values: [String: Double] = [:]
+  private var values: [String: [Double]] = [:]
   private var bytesBefore = 0
   private var linears: [Linear] = []
 
@@ -26,7 +26,7 @@ struct ScalingTally {
       values.merging(["bytes_before": Double(byteCountBefore)]) { $1 },
       note: note
     )
-    for (name, value) in values { self.values[name, default: 0] += value }
+    for (name, value) in values { self.values[name, default: []].append(value) }
     bytesBefore += byteCountBefore
     linears.append(linear)
   }
@@ -34,7 +34,7 @@ struct ScalingTally {
   /// Makes the report.
   ///
   /// - Parameter order: The layers' names in the order of the table.
-  /// - Returns: The table, and means over all layers; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
+  /// - Returns: The table, and means over the layers that have a number; `output_error` is `Σ‖(W − Q)x‖² / Σ‖Wx‖²`.
   func report(order: [String]) -> StageReport {
     let bytes = Dictionary(
       uniqueKeysWithValues: linears.map {
@@ -49,10 +49,9 @@ struct ScalingTally {
         note: layer.note
       )
     }
-    let count = Double(max(1, table.count))
     let total = bytes.values.reduce(0, +)
     let weights = linears.reduce(0) { $0 + $1.rows * $1.columns }
-    var metrics = values.mapValues { $0 / count }
+    var metrics = values.mapValues { $0.reduce(0, +) / Double($0.count) }
     metrics["bytes_before"] = Double(bytesBefore)
     metrics["bytes_after"] = Double(total)
     metrics["bits_per_scaled_weight"] = weights > 0 ? Double(total) * 8 / Double(weights) : 0

@@ -5,7 +5,7 @@ public import Pipeline
 public enum SmoothingAlpha: RecipeText, Hashable {
   /// The number for all places.
   case fixed(Double)
-  /// For each place the number with the least error.
+  /// For each place the scales with the least error, by a number or channel by channel.
   case search
 
   /// “a number from 0 to 1 or `search`”.
@@ -63,8 +63,9 @@ public struct SmoothOptions: StageOptions {
         "alpha",
         \.alpha,
         "How much of the inputs' unevenness goes over into weights: 0 evens out the weights, 1 the "
-          + "inputs. `search` takes for each place the one in steps of 0.05 with the least error of "
-          + "outputs with 8-bit weights (a scale per row) and inputs (a scale per token)."
+          + "inputs. `search` takes for each place what gives the least error of outputs with 8-bit "
+          + "weights (a scale per row) and inputs (a scale per token): a number in steps of 0.05, or "
+          + "scales that minimize the expected error channel by channel."
       ),
       .field("places", \.places, "Which layers' inputs are smoothed."),
       .field("calibration", \.calibration, "The text on which the layers' inputs are collected."),

@@ -57,7 +57,7 @@ public struct SmoothStage: Stage {
   /// Estimates memory from sizes and the time from operations.
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let weights = Double(promise.linears.reduce(0) { $0 + $1.shape.count })
-    let candidates = options.alpha == .search ? 23.0 : 2
+    let candidates = options.alpha == .search ? 24.0 : 2
     let samples = Double(min(InputStatistics.sampleLimit, options.calibration.tokenCount))
     let operations =
       2 * Double(options.calibration.tokenCount) * weights + candidates * 2 * samples * weights
@@ -88,7 +88,12 @@ public struct SmoothStage: Stage {
     )
     var tally = ScalingTally()
     for index in model.blocks.indices {
-      let groups = try walk.observeBlock(collecting: [.magnitudes, .samples], advancing: true)
+      // A token with outputs far longer than those of all others would decide alone; scales of each
+      // token make its own length irrelevant to what rounding its inputs costs.
+      let groups = try walk.observeBlock(
+        collecting: [.magnitudes, .samples, .balanced],
+        advancing: true
+      )
       for (pair, group) in zip(model.scalingPairs(ofBlock: index), groups) {
         guard isChosen(pair.place), pair.linears.allSatisfy(\.format.isDense) else { continue }
         try smooth(pair, SmoothingProblem(pair, group.statistics), &tally)
@@ -103,12 +108,11 @@ public struct SmoothStage: Stage {
     _ problem: SmoothingProblem,
     _ tally: inout ScalingTally
   ) throws {
-    let alpha =
+    let (scales, alpha) =
       switch options.alpha {
-      case .fixed(let value): value
-      case .search: try problem.bestAlpha()
+      case .fixed(let value): (problem.scales(alpha: value), Double?.some(value))
+      case .search: try problem.bestScales()
       }
-    let scales = problem.scales(alpha: alpha)
     let before = try problem.errors(Array(repeating: 1, count: pair.scaleCount))
     let after = try problem.errors(scales)
     let byteCounts = pair.consumers.map(\.weight.byteCount)
@@ -119,9 +123,8 @@ public struct SmoothStage: Stage {
         byteCountBefore: byteCounts[index],
         values: [
           "output_error_before": before[index].relative, "output_error": after[index].relative,
-          "alpha": alpha,
-        ],
-        note: nil
+        ].merging(alpha.map { ["alpha": $0] } ?? [:]) { $1 },
+        note: alpha == nil ? "each scale by itself" : nil
       )
     }
   }

@@ -35,6 +35,7 @@ struct SmoothingProblem {
 
   private let matrices: [(name: String, elements: Tensor)]
   private let samples: Tensor
+  private let largest: [Float]
   private let outputs: [Tensor]
 
   /// Prepares to try scales.
@@ -46,6 +47,7 @@ struct SmoothingProblem {
     guard let samples = statistics.samples else { fail("smoothing: no samples were collected") }
     self.pair = pair
     self.samples = samples
+    largest = statistics.largestMagnitudes
     matrices = pair.consumers.map { ($0.name, $0.weight.dense) }
     outputs = matrices.map { matrixProduct(samples, $0.elements, secondTransposed: true) }
     inputs = pair.maxima(ofColumns: statistics.largestMagnitudes.map(Double.init))
@@ -60,7 +62,7 @@ struct SmoothingProblem {
   /// - Complexity: `2 · 256 · outputs · inputs` operations.
   func errors(_ scales: [Float]) throws(QuantizeError) -> [OutputError] {
     let columns = Tensor(pair.columnScales(scales))
-    let rounded = Self.roundedRows(samples / columns)
+    let rounded = (samples / columns).roundedToEightBits()
     let grid = Grid(bits: 8, groupSize: .channel, scaleType: .float32)
     var result: [OutputError] = []
     for ((name, elements), expected) in zip(matrices, outputs) {
@@ -81,18 +83,31 @@ struct SmoothingProblem {
     pair.attainable(smoothingScales(inputs: inputs, weights: weights, alpha: alpha))
   }
 
-  /// The `α` in steps of 0.05 with the least sum of the readers' relative errors, the least of
-  /// several.
+  /// Of scales by exponents `α` in steps of 0.05, and of scales that minimize the error by
+  /// themselves, those with the least sum of the readers' relative errors, the first of several.
   ///
+  /// - Returns: The scales, and `α` unless they are by themselves.
   /// - Throws: ``QuantizeError`` if a weight is not finite.
-  func bestAlpha() throws(QuantizeError) -> Double {
-    var best = (alpha: 0.5, error: Double.infinity)
-    for step in 0...20 {
-      let alpha = Double(step) / 20
-      let error = try errors(scales(alpha: alpha)).reduce(0) { $0 + $1.relative }
-      if error < best.error { best = (alpha, error) }
+  func bestScales() throws(QuantizeError) -> (scales: [Float], alpha: Double?) {
+    var best = (scales: [Float](), alpha: Double?.none, error: Double.infinity)
+    for alpha in (0...20).map({ Double($0) / 20 }) + [nil] {
+      let scales = alpha.map(scales(alpha:)) ?? pair.attainable(program.minimum())
+      let error = try errors(scales).reduce(0) { $0 + $1.relative }
+      if error < best.error { best = (scales, alpha, error) }
     }
-    return best.alpha
+    return (best.scales, best.alpha)
+  }
+
+  /// The expected error of the readers, by scales.
+  var program: ScaleProgram {
+    ScaleProgram(
+      samples: samples,
+      largest: largest,
+      matrices: matrices.map(\.elements),
+      outputNorms: outputs.map { $0.sumOfSquares() },
+      scaleOfColumn: pair.scaleOfColumn,
+      scaleCount: pair.scaleCount
+    )
   }
 
   private static func columnMaxima(_ matrices: [Tensor]) -> [Double] {
@@ -108,23 +123,5 @@ struct SmoothingProblem {
       }
     }
     return maxima.map(Double.init)
-  }
-
-  /// Rows rounded to 255 values each, symmetric around zero.
-  private static func roundedRows(_ x: Tensor) -> Tensor {
-    var result = x
-    let columns = x.shape.columns
-    result.withMutableElements(as: Float.self) { elements in
-      for start in stride(from: 0, to: elements.count, by: columns) {
-        let row = start..<start + columns
-        let largest = elements[row].reduce(0) { max($0, abs($1)) }
-        guard largest > 0 else { continue }
-        let scale = largest / 127
-        for index in row {
-          elements[index] = (elements[index] / scale).rounded(.toNearestOrEven) * scale
-        }
-      }
-    }
-    return result
   }
 }

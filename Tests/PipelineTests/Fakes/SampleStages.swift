@@ -38,6 +38,7 @@ struct SampleOptions: StageOptions {
   var limit = ByteSize(64 << 20)
   var rates: [Double] = [0.1, 0.01]
   var rules: [SampleRule] = []
+  var others = WeightSelection(targets: [NamePattern("*.down_proj")])
   var selection = WeightSelection()
 
   static var fields: [Field<SampleOptions>] {
@@ -58,6 +59,7 @@ struct SampleOptions: StageOptions {
         "Learning rates."
       ),
       .field("rules", \.rules, "Rules for some layers."),
+      .field("others", \.others, "Layers with another default than elsewhere."),
     ] + Field.fields(of: \.selection)
   }
 
