@@ -1,5 +1,53 @@
 internal import Models
 internal import Pipeline
+internal import Tensor
+
+/// What to say if a measurement is infinite or not a number: the first weight that is to blame, or
+/// where it was measured.
+///
+/// - Parameters:
+///   - what: What was measured, as the subject of a sentence.
+///   - place: The block, layer or axis concerned.
+///   - model: The model, whose weights are looked through.
+/// - Complexity: A pass over the weights, up to the one that is to blame.
+func notFinite(_ what: String, at place: String, _ model: LanguageModel) -> PruneError {
+  for section in model.sections {
+    defer { section.release() }
+    do {
+      for linear in section.matrices { _ = try finiteWeight(linear) }
+    } catch {
+      return error
+    }
+    for norm in section.norms where !norm.weight.isFinite { return notFiniteWeight(norm.name) }
+  }
+  return PruneError(
+    .notFinite,
+    "\(what) is infinite or not a number",
+    at: place,
+    remedy: "its weights are too large, or the checkpoint is damaged; fetch it again"
+  )
+}
+
+private func notFiniteWeight(_ name: String) -> PruneError {
+  PruneError(
+    .notFinite,
+    "a weight is infinite or not a number",
+    at: name,
+    remedy: "the checkpoint is damaged; fetch it again"
+  )
+}
+
+/// Widens a layer's weight, or says that it holds what is no number.
+func finiteWeight(_ linear: Linear) throws(PruneError) -> Tensor {
+  let weight = linear.weight.dense
+  guard weight.isFinite else { throw notFiniteWeight(linear.name) }
+  return weight
+}
+
+extension Tensor {
+  /// Whether no element is infinite or not a number.
+  var isFinite: Bool { converted(to: .float32).sumOfSquares().isFinite }
+}
 
 /// About how long a pass over tokens takes on two cores, in seconds.
 func forwardSeconds(_ promise: ModelPromise, tokens: Int) -> Double {

@@ -224,4 +224,23 @@ struct WidthStageTests {
       #expect(a.weight.dense.elements(as: Float.self) == b.weight.dense.elements(as: Float.self))
     }
   }
+
+  @Test(
+    "a weight that is no number is named, whatever says what matters",
+    arguments: WidthImportance.allCases
+  )
+  func notFinite(_ importance: WidthImportance) throws {
+    let tiny = try TinyModel()
+    try tiny.damage("model.layers.1.mlp.down_proj")
+    let stage = WidthStage(
+      options {
+        $0.feedForward = .count(64)
+        $0.importance = importance
+        $0.compensate = false
+      }
+    )
+    let found = #expect(throws: PruneError.self) { try runStage(stage, on: tiny) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == "model.layers.1.mlp.down_proj")
+  }
 }

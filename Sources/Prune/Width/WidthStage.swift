@@ -146,6 +146,7 @@ public struct WidthStage: Stage {
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let set = needsText ? try options.calibration.load(model, context) : nil
     let scores = try score(model, set, context)
+    try scores.requireFinite(model)
     var metrics: [String: Double] = [:]
     var sizes = options.namedSizes(model.configuration).sizes
     if let limit = options.parametersAtMost, let set {
@@ -254,7 +255,7 @@ public struct WidthStage: Stage {
       )
       originals.append((linear, linear.weight))
       errors[linear.name] = [
-        "error_uncompensated": refitted.errorBefore, "relative_error": refitted.errorAfter,
+        "error_uncompensated": refitted.errorBefore, "output_error": refitted.errorAfter,
       ]
       linear.weight = DenseWeight(refitted.weight.converted(to: linear.elementType))
     }
