@@ -168,6 +168,9 @@ struct TeacherCacheTests {
       for number in 1...3 { try ask(cache, UInt8(number)) }
       #expect(cache.found == 1 && cache.added == 2)
     }
-    try Self.withFolder { #expect(try TeacherCache($0, Self.description).cutOff == nil) }
+    try Self.withFolder { folder in
+      let cache = try TeacherCache(folder, Self.description)
+      #expect(cache.cutOff == nil)
+    }
   }
 }
