@@ -9,6 +9,7 @@ internal import Tensor
 ///   - what: What was measured, as the subject of a sentence.
 ///   - place: The block, layer or axis concerned.
 ///   - model: The model, whose weights are looked through.
+/// - Returns: The error to throw.
 /// - Complexity: A pass over the weights, up to the one that is to blame.
 func notFinite(_ what: String, at place: String, _ model: LanguageModel) -> PruneError {
   for section in model.sections {

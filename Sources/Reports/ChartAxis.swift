@@ -57,6 +57,7 @@ extension ChartAxis {
   ///   - titles: What is counted on each.
   ///   - height: The height of the drawing.
   ///   - wholeNumbers: Whether only whole numbers are written below.
+  /// - Returns: Elements of an SVG.
   static func grid(
     _ horizontal: ChartAxis,
     _ vertical: ChartAxis,
