@@ -12,14 +12,10 @@ internal import Tensor
 /// - Returns: The error to throw.
 /// - Complexity: A pass over the weights, up to the one that is to blame.
 func notFinite(_ what: String, at place: String, _ model: LanguageModel) -> PruneError {
-  for section in model.sections {
-    defer { section.release() }
-    do {
-      for linear in section.matrices { _ = try finiteWeight(linear) }
-    } catch {
-      return error
-    }
-    for norm in section.norms where !norm.weight.isFinite { return notFiniteWeight(norm.name) }
+  do {
+    try requireFiniteWeights(model)
+  } catch {
+    return error
   }
   return PruneError(
     .notFinite,
@@ -27,6 +23,18 @@ func notFinite(_ what: String, at place: String, _ model: LanguageModel) -> Prun
     at: place,
     remedy: "its weights are too large, or the checkpoint is damaged; fetch it again"
   )
+}
+
+/// Looks through all weights of a model.
+///
+/// - Throws: ``PruneError`` that names the first part that holds what is no number.
+/// - Complexity: A pass over the weights, a section in memory at a time.
+func requireFiniteWeights(_ model: LanguageModel) throws(PruneError) {
+  for section in model.sections {
+    defer { section.release() }
+    for linear in section.matrices { _ = try finiteWeight(linear) }
+    for norm in section.norms where !norm.weight.isFinite { throw notFiniteWeight(norm.name) }
+  }
 }
 
 private func notFiniteWeight(_ name: String) -> PruneError {

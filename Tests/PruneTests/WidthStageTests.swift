@@ -108,7 +108,7 @@ struct WidthStageTests {
     #expect(report.layers.count == 2)
     for layer in report.layers {
       let plain = try #require(layer.values["error_uncompensated"])
-      let refitted = try #require(layer.values["relative_error"])
+      let refitted = try #require(layer.values["output_error"])
       #expect(refitted < 0.98 * plain && plain > 0.01)
     }
   }

@@ -144,6 +144,8 @@ public struct WidthStage: Stage {
 
   /// Scores channels, chooses sizes, and stores the narrower model block by block.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    // The last block's outputs are in no score.
+    try requireFiniteWeights(model)
     let set = needsText ? try options.calibration.load(model, context) : nil
     let scores = try score(model, set, context)
     try scores.requireFinite(model)
