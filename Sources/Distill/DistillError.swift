@@ -6,6 +6,8 @@ public struct DistillError: Error, Sendable, Hashable, CustomStringConvertible {
     case unusableTeacher
     /// Kept outputs of a teacher cannot be read or written.
     case cache
+    /// A teacher's output is not a number or infinite.
+    case notFinite
   }
 
   /// The kind of problem.

@@ -17,6 +17,15 @@ struct PredictionSums {
   var meanLoss: Double { loss / Double(max(1, count)) }
   /// The mean divergence, in nats.
   var meanDivergence: Double { divergence / Double(max(1, count)) }
+  /// Whether both sums are numbers.
+  var isFinite: Bool { loss.isFinite && divergence.isFinite }
+
+  /// Adds the sums of other tokens.
+  mutating func add(_ other: PredictionSums) {
+    loss += other.loss
+    divergence += other.divergence
+    count += other.count
+  }
 }
 
 /// Sums up what normalized hidden states predict, several versions of one sequence at a time.
@@ -58,7 +67,7 @@ func predictions(
 
 /// The mean loss of a model over calibration text, in nats a token, one block in memory at a time.
 ///
-/// - Throws: `CalibrateError` if activations cannot be kept.
+/// - Throws: `CalibrateError` if activations cannot be kept, ``PruneError`` if the loss is not finite.
 func meanLoss(
   of model: LanguageModel,
   on set: CalibrationSet,
@@ -83,12 +92,12 @@ func meanLoss(
           head: model.head,
           sequence: set.sequences[sequence]
         )[0]
-        sums.loss += part.loss
-        sums.count += part.count
+        sums.add(part)
         sequence += 1
       }
     }
     block.release()
   }
+  guard sums.isFinite else { throw notFinite("the loss", at: set.name, model) }
   return sums.meanLoss
 }

@@ -64,26 +64,12 @@ struct AccuracyChart {
   }
 
   private var grid: String {
-    let (left, right) = (number(horizontal.start), number(horizontal.end))
-    let bottom = number(vertical.start)
-    var text = ""
-    for tick in vertical.ticks {
-      let y = number(vertical.place(tick))
-      text += "<line class=\"grid\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
-      let value = vertical.text(tick)
-      text += "<text class=\"tick end\" x=\"\(number(horizontal.start - 8))\" y=\"\(y)\" "
-      text += "dy=\"0.35em\">\(value)</text>\n"
-    }
-    for tick in horizontal.ticks {
-      let x = number(horizontal.place(tick))
-      text += "<text class=\"tick middle\" x=\"\(x)\" y=\"\(number(vertical.start + 18))\">"
-      text += "\(horizontal.text(tick))</text>\n"
-    }
-    text +=
-      "<line class=\"axis\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(bottom)\" y2=\"\(bottom)\"/>"
-    text += "<text class=\"title end\" x=\"\(right)\" y=\"\(number(height - 8))\">size in MB</text>"
-    text += "<text class=\"title\" x=\"4\" y=\"13\">perplexity</text>\n"
-    return text
+    ChartAxis.grid(
+      horizontal,
+      vertical,
+      titles: ("size in MB", "perplexity"),
+      height: height
+    )
   }
 
   private var baselineLine: String {
@@ -129,6 +115,4 @@ struct AccuracyChart {
         + "\(XML.escape(label.text))</text>\n"
     }.joined()
   }
-
-  private func number(_ value: Double) -> String { Wording.exact((value * 10).rounded() / 10) }
 }

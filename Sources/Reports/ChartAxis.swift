@@ -47,3 +47,45 @@ struct ChartAxis {
     return [1, 2, 5, 10].map { $0 * power }.first { $0 >= size * 0.999 } ?? size
   }
 }
+
+extension ChartAxis {
+  /// The lines and numbers of two axes as SVG, each with its title.
+  ///
+  /// - Parameters:
+  ///   - horizontal: The axis below.
+  ///   - vertical: The axis at the left, from the bottom up.
+  ///   - titles: What is counted on each.
+  ///   - height: The height of the drawing.
+  ///   - wholeNumbers: Whether only whole numbers are written below.
+  /// - Returns: Elements of an SVG.
+  static func grid(
+    _ horizontal: ChartAxis,
+    _ vertical: ChartAxis,
+    titles: (horizontal: String, vertical: String),
+    height: Double,
+    wholeNumbers: Bool = false
+  ) -> String {
+    let (left, right) = (number(horizontal.start), number(horizontal.end))
+    let bottom = number(vertical.start)
+    var text = ""
+    for tick in vertical.ticks {
+      let y = number(vertical.place(tick))
+      text += "<line class=\"grid\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
+      text += "<text class=\"tick end\" x=\"\(number(horizontal.start - 8))\" y=\"\(y)\" "
+      text += "dy=\"0.35em\">\(vertical.text(tick))</text>\n"
+    }
+    for tick in horizontal.ticks where !wholeNumbers || tick == tick.rounded() {
+      let x = number(horizontal.place(tick))
+      text += "<text class=\"tick middle\" x=\"\(x)\" y=\"\(number(vertical.start + 17))\">"
+      text += "\(horizontal.text(tick))</text>\n"
+    }
+    text +=
+      "<line class=\"axis\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(bottom)\" y2=\"\(bottom)\"/>"
+    text += "<text class=\"title end\" x=\"\(right)\" y=\"\(number(height - 7))\">"
+    text += "\(titles.horizontal)</text>"
+    return text + "<text class=\"title\" x=\"4\" y=\"13\">\(titles.vertical)</text>\n"
+  }
+}
+
+/// A place on the page to a tenth, as drawings have it.
+func number(_ value: Double) -> String { Wording.exact((value * 10).rounded() / 10) }

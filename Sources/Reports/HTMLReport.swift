@@ -118,15 +118,15 @@ struct HTMLPage {
         "count": clean(entry.layerCount), "table": table(layers),
       ]
     }
-    if let costs = PartCosts(entry.layers),
+    let maps = PartCosts.drawn(entry.layers).compactMap { costs -> [String: Any]? in
       var map = pair(
         PartHeatMap(costs, width: 680)?.render(),
         PartHeatMap(costs, width: 330)?.render()
       )
-    {
-      map["title"] = costs.title
-      section["heat"] = map
+      map?["title"] = costs.title
+      return map
     }
+    if !maps.isEmpty { section["heat"] = maps }
     if let curve = entry.curve,
       var lines = pair(
         LossChart(curve, width: 680, height: 220)?.render(),

@@ -43,24 +43,13 @@ struct LossChart {
   }
 
   private var grid: String {
-    let (left, right) = (number(horizontal.start), number(horizontal.end))
-    let bottom = number(vertical.start)
-    var text = ""
-    for tick in vertical.ticks {
-      let y = number(vertical.place(tick))
-      text += "<line class=\"grid\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(y)\" y2=\"\(y)\"/>"
-      text += "<text class=\"tick end\" x=\"\(number(horizontal.start - 8))\" y=\"\(y)\" "
-      text += "dy=\"0.35em\">\(vertical.text(tick))</text>\n"
-    }
-    for tick in horizontal.ticks where tick == tick.rounded() {
-      let x = number(horizontal.place(tick))
-      text += "<text class=\"tick middle\" x=\"\(x)\" y=\"\(number(vertical.start + 16))\">"
-      text += "\(horizontal.text(tick))</text>\n"
-    }
-    text +=
-      "<line class=\"axis\" x1=\"\(left)\" x2=\"\(right)\" y1=\"\(bottom)\" y2=\"\(bottom)\"/>"
-    text += "<text class=\"title end\" x=\"\(right)\" y=\"\(number(height - 6))\">step</text>"
-    return text + "<text class=\"title\" x=\"4\" y=\"13\">loss</text>\n"
+    ChartAxis.grid(
+      horizontal,
+      vertical,
+      titles: ("step", "loss"),
+      height: height,
+      wholeNumbers: true
+    )
   }
 
   private func line(_ points: [TrainingCurve.Point], _ kind: String) -> String {
@@ -81,6 +70,4 @@ struct LossChart {
         + "<title>step \(point.step): \(Wording.number(point.loss))</title></circle>\n"
     }.joined()
   }
-
-  private func number(_ value: Double) -> String { Wording.exact((value * 10).rounded() / 10) }
 }

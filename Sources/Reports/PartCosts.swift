@@ -32,11 +32,34 @@ struct PartCosts {
   ]
 
   /// Finds the costs; nil if the stage tells none, or of one part only.
+  ///
+  /// Of a scan's divergences at several fractions of zeros these are those at the middle one.
   init?(_ layers: [StageReport.Layer]) {
-    let found = Self.keys.first { choice in
+    let scanned = Self.scanned(layers)
+    let middle = scanned.isEmpty ? [] : [scanned[scanned.count / 2]]
+    let found = (middle + Self.keys).first { choice in
       layers.filter { $0.values[choice.key]?.isFinite ?? false }.count > 1
     }
-    guard let (key, title) = found else { return nil }
+    guard let found else { return nil }
+    self.init(layers, found)
+  }
+
+  /// What is drawn: a scan's divergences at each fraction of zeros, or what else the costs are.
+  static func drawn(_ layers: [StageReport.Layer]) -> [PartCosts] {
+    let scanned = scanned(layers)
+    return scanned.isEmpty ? PartCosts(layers).map { [$0] } ?? [] : scanned.map { Self(layers, $0) }
+  }
+
+  /// The keys of divergences at a percentage of zeros, the least first, such as `kl_50`.
+  private static func scanned(_ layers: [StageReport.Layer]) -> [(key: String, title: String)] {
+    let keys = Set(layers.flatMap(\.values.keys)).filter { $0.hasPrefix("kl_") }
+    return keys.compactMap { key in Double(key.dropFirst(3)).map { (key, $0) } }
+      .sorted { ($0.1, $0.0) < ($1.1, $1.0) }
+      .map { ($0.0, "KL with \($0.0.dropFirst(3)) % zeros") }
+  }
+
+  private init(_ layers: [StageReport.Layer], _ choice: (key: String, title: String)) {
+    let (key, title) = choice
     self.key = key
     self.title = title
     parts = layers.enumerated().compactMap { index, layer -> (Int, Part)? in

@@ -125,6 +125,4 @@ struct WaterfallChart {
   private static func shortened(_ text: String, length: Int) -> String {
     text.count <= length ? text : text.prefix(length - 1) + "…"
   }
-
-  private func number(_ value: Double) -> String { Wording.exact((value * 10).rounded() / 10) }
 }

@@ -69,6 +69,17 @@ package struct Mask: Sendable {
     Int((sparsity * Double(count)).rounded())
   }
 
+  /// How many of so many weights go; of a pattern of blocks as many as are in whole blocks.
+  package static func zeros(
+    _ sparsity: Double,
+    of count: Int,
+    pattern: SparsityPattern
+  ) -> Int {
+    let zeros = zeros(sparsity, of: count)
+    guard case .blocks(let rows, let columns) = pattern else { return zeros }
+    return (zeros + rows * columns / 2) / (rows * columns) * (rows * columns)
+  }
+
   /// Sets what goes to zero.
   ///
   /// - Parameter weight: The matrix, `float32`.

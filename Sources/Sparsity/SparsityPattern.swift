@@ -53,6 +53,19 @@ public enum SparsityPattern: RecipeText, Hashable {
     return 1 - Double(nonzero) / Double(size)
   }
 
+  /// What the option `pattern` of a stage means.
+  package static let summary =
+    "Where zeros may lie: anywhere; so that at most `N` of every `M` neighbours in a row are not "
+    + "zero; or in whole blocks of rows and columns."
+
+  /// Why the pattern cannot have a fraction of zeros; nil if it can.
+  package func objection(to sparsity: Double?) -> String? {
+    guard let sparsity, let implied = self.sparsity, abs(sparsity - implied) > 1e-9 else {
+      return nil
+    }
+    return "\(recipeText) means a sparsity of \(implied); leave `sparsity` out"
+  }
+
   /// The pattern as a promise has it; nil if it is none over columns.
   package var zeroPattern: ModelPromise.ZeroPattern? {
     guard case .groups(let nonzero, let size) = self else { return nil }

@@ -30,18 +30,20 @@ public final class HeldZeros {
   /// A bit for each element, 1 if it is free, `[ceil(count / 8)]`, `uint8`.
   private var bits: [Tensor]
 
-  /// Holds every zero that the parameters have.
+  /// Holds the zeros that the parameters have.
   ///
   /// - Parameters:
   ///   - parameters: Matrices, `float32`.
   ///   - summary: Where zeros come from, for a saved state's fingerprint.
   ///   - completeStep: Steps after which nothing more joins; 0 for zeros that are all there.
+  ///   - free: Those of the parameters whose elements are all free at first, zeros included.
   ///   - growth: What joins.
   /// - Complexity: A bit for each element.
   public init(
     _ parameters: [Parameter],
     summary: String,
     completeStep: Int = 0,
+    free: [Parameter] = [],
     growth: Growth? = nil
   ) {
     (self.parameters, self.summary) = (parameters, summary)
@@ -53,7 +55,13 @@ public final class HeldZeros {
     self.indices = indices
     shapes = parameters.map(\.shape)
     bits = parameters.map { parameter in
-      let bits = Tensor(zeros: [(parameter.count + 7) / 8], dtype: .uint8)
+      let length = (parameter.count + 7) / 8
+      guard !free.contains(where: { $0 === parameter }) else {
+        var bytes = [UInt8](repeating: 0xFF, count: length)
+        if !parameter.count.isMultiple(of: 8) { bytes[length - 1] = 1 << (parameter.count % 8) - 1 }
+        return Tensor(bytes, shape: [length])
+      }
+      let bits = Tensor(zeros: [length], dtype: .uint8)
       parameter.value.withElements(as: Float.self) { values in
         guard let base = values.baseAddress else { return }
         slm_nonzero_bits(

@@ -1,4 +1,5 @@
 public import Datasets
+package import Models
 public import Pipeline
 
 /// How data is read and put into batches.
@@ -110,6 +111,17 @@ public struct BatchSettings: OptionGroup {
       problems.append(StageProblem("the separator is empty", option: "separator"))
     }
     return problems
+  }
+
+  /// Finds sequences that are longer than a model's context.
+  package func lengthProblems(_ model: ModelConfiguration) -> [StageProblem] {
+    guard length > model.contextLength else { return [] }
+    return [
+      StageProblem(
+        "sequences of \(length) tokens exceed the model's context of \(model.contextLength)",
+        option: "length"
+      )
+    ]
   }
 
   var records: RecordOptions {

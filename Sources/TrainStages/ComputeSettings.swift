@@ -1,3 +1,4 @@
+internal import Foundation
 public import Models
 public import Pipeline
 package import Tensor
@@ -34,6 +35,27 @@ public struct ComputeSettings: OptionGroup {
         "The most memory that training may need by the plan; the machine's if not given."
       ),
     ]
+  }
+
+  /// What to say if the machine, or the limit that the recipe sets, has less memory than is needed.
+  ///
+  /// - Parameters:
+  ///   - byteCount: What is needed.
+  ///   - remedy: What the user can do.
+  ///   - option: The option that decides how much is needed.
+  /// - Returns: Nil if there is enough.
+  package func memoryObjection(
+    _ byteCount: Int,
+    remedy: String,
+    option: String
+  ) -> StageProblem? {
+    let limit = memoryLimit?.byteCount ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    guard byteCount > limit else { return nil }
+    return StageProblem(
+      "about \(ByteSize(byteCount)) of memory are needed, and \(ByteSize(limit)) are there; "
+        + remedy,
+      option: option
+    )
   }
 }
 

@@ -41,12 +41,7 @@ public struct GradualPruning: OptionGroup {
         in: 0..<1,
         "The fraction of zeros in the end. Half if nothing is said; `N:M` says it itself."
       ),
-      .field(
-        "pattern",
-        \.pattern,
-        "Where zeros may lie: anywhere; so that at most `N` of every `M` neighbours in a row are "
-          + "not zero; or in whole blocks of rows and columns."
-      ),
+      .field("pattern", \.pattern, SparsityPattern.summary),
       .field("from", \.from, in: 0..<1, "The fraction of zeros in the beginning."),
       .field("start", \.start, in: 0..<1, "The part of the steps before the first zeros."),
       .field(
@@ -62,13 +57,8 @@ public struct GradualPruning: OptionGroup {
   /// Finds fractions that contradict each other or the pattern.
   public func problems() -> [StageProblem] {
     var problems: [StageProblem] = []
-    if let sparsity, let implied = pattern.sparsity, abs(sparsity - implied) > 1e-9 {
-      problems.append(
-        StageProblem(
-          "\(pattern.recipeText) means a sparsity of \(implied); leave `sparsity` out",
-          option: "sparsity"
-        )
-      )
+    if let objection = pattern.objection(to: sparsity) {
+      problems.append(StageProblem(objection, option: "sparsity"))
     }
     if from > fraction {
       problems.append(

@@ -92,19 +92,23 @@ extension TrainOptions {
   /// - Returns: What is held.
   package func heldZeros(_ model: LanguageModel, steps: Int) -> HeldZeros? {
     var held: [Parameter] = []
+    var free: [Parameter] = []
     var growing: Set<ObjectIdentifier> = []
     for linear in model.matrices {
       guard let parameter = linear.parameter else { continue }
       let isPruned = prune?.selection.selects(linear.name) ?? false
+      let isKept = hasZeros(linear, parameter.value)
       if isPruned { growing.insert(ObjectIdentifier(parameter)) }
-      if isPruned || hasZeros(linear, parameter.value) { held.append(parameter) }
+      if !isKept { free.append(parameter) }
+      if isPruned || isKept { held.append(parameter) }
     }
     guard !held.isEmpty else { return nil }
     guard let prune else { return HeldZeros(held, summary: "kept") }
     return HeldZeros(
       held,
       summary: "kept=\(keepZeros) \(prune.recipeNode)",
-      completeStep: prune.lastStep(of: steps)
+      completeStep: prune.lastStep(of: steps),
+      free: free
     ) { parameter, done in
       guard growing.contains(ObjectIdentifier(parameter)),
         let fraction = prune.fraction(after: done, of: steps)

@@ -1,5 +1,6 @@
 public import Models
 public import Pipeline
+internal import Tensor
 
 /// The options `targets` and `exclude` over all parts of a model: matrices and norms.
 public struct PartSelection: OptionGroup {
@@ -27,6 +28,18 @@ public struct PartSelection: OptionGroup {
   /// Whether a part of a name is selected.
   package func selects(_ name: String) -> Bool {
     targets.contains { $0.matches(name) } && !exclude.contains { $0.matches(name) }
+  }
+
+  /// What each pattern of `targets` matches of some parts.
+  package func matches(in parts: [ModelPromise.Part]) -> [StagePlan.Match] {
+    targets.map { pattern in
+      let matched = parts.filter { pattern.matches($0.name) }
+      return StagePlan.Match(
+        pattern: pattern.text,
+        count: matched.count,
+        parameterCount: matched.reduce(0) { $0 + $1.shape.count }
+      )
+    }
   }
 
   /// Finds patterns that match nothing, and a selection that leaves nothing.

@@ -17,15 +17,7 @@ extension TrainOptions {
     var estimate = TrainingEstimate(self, promise)
     changeEstimate(&estimate)
     var problems = parts.check(estimate.candidates)
-    if batches.length > promise.configuration.contextLength {
-      problems.append(
-        StageProblem(
-          "sequences of \(batches.length) tokens exceed the model's context of "
-            + "\(promise.configuration.contextLength)",
-          option: "length"
-        )
-      )
-    }
+    problems += batches.lengthProblems(promise.configuration)
     if problems.isEmpty { problems += zeroProblems(promise, trained: estimate.trained) }
     if problems.isEmpty, let objection = estimate.memoryObjection { problems.append(objection) }
     guard problems.isEmpty else { return problems }

@@ -36,6 +36,11 @@ public struct TrainStage: Stage {
     TrainingEstimate(options, promise).plan
   }
 
+  /// Estimates memory and, with the size of the data, the time.
+  public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
+    TrainingEstimate(options, promise, setting).plan
+  }
+
   /// Trains, going on where an interrupted run had saved its state.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     try TrainingSession(options, model, context).run()

@@ -1,3 +1,4 @@
+internal import Datasets
 internal import Foundation
 internal import Models
 package import Pipeline
@@ -12,13 +13,37 @@ package struct TrainingEstimate {
   package var extraByteCount = 0
   /// Further operations for every token.
   package var extraOperations = 0.0
+  /// Further operations for every token when its row is met first.
+  package var firstOperations = 0.0
   /// Further seconds for every step.
   package var extraSeconds = 0.0
+  /// About how many rows an epoch has; nil if the data was not looked at.
+  package var rowsPerEpoch: Int?
 
   /// Estimates the training of a model.
   package init(_ options: TrainOptions, _ promise: ModelPromise) {
     self.options = options
     self.promise = promise
+  }
+
+  /// Estimates the training of a model on data that is there.
+  package init(_ options: TrainOptions, _ promise: ModelPromise, _ setting: StageSetting) {
+    self.init(options, promise)
+    rowsPerEpoch = options.rowsPerEpoch(promise, setting.paths)
+  }
+
+  /// About how many steps there are; nil if that follows from data that was not looked at.
+  package var steps: Int? {
+    if let steps = options.steps { return steps }
+    return rowsPerEpoch.map {
+      let rows = Double($0) * options.epochs / Double(options.batches.batch)
+      return max(1, Int(min(rows, 1e15).rounded(.up)))
+    }
+  }
+
+  /// About how many different rows are learned from; nil if that is not known.
+  package var distinctRows: Int? {
+    steps.map { min($0 * options.batches.batch, rowsPerEpoch ?? .max) }
   }
 
   /// The parts that can be trained: all, or the linear layers that can have adapters.
@@ -42,6 +67,9 @@ package struct TrainingEstimate {
   package var plan: StagePlan {
     let count = shapes.reduce(0) { $0 + $1.count }
     var notes = ["\(count) parameters are trained"]
+    if options.steps == nil, let steps {
+      notes.append("about \(Wording.count(steps, "step", "steps")), by the size of the data")
+    }
     if options.compute.compute == .bfloat16 && !ProductPrecision.bfloat16.isSupported {
       notes.append(
         "this processor has no bfloat16 products: they are computed in float32, with the same "
@@ -56,14 +84,7 @@ package struct TrainingEstimate {
     }
     notes += options.zeroNotes(trained)
     return StagePlan(
-      matches: options.parts.targets.map { pattern in
-        let matched = candidates.filter { pattern.matches($0.name) }
-        return StagePlan.Match(
-          pattern: pattern.text,
-          count: matched.count,
-          parameterCount: matched.reduce(0) { $0 + $1.shape.count }
-        )
-      },
+      matches: options.parts.matches(in: candidates),
       peakByteCount: peakByteCount,
       seconds: seconds,
       notes: notes
@@ -72,12 +93,9 @@ package struct TrainingEstimate {
 
   /// What to say if the machine, or the limit that the recipe sets, has too little memory.
   package var memoryObjection: StageProblem? {
-    let limit =
-      options.compute.memoryLimit?.byteCount ?? Int(ProcessInfo.processInfo.physicalMemory)
-    guard peakByteCount > limit else { return nil }
-    return StageProblem(
-      "about \(ByteSize(peakByteCount)) of memory are needed, and \(ByteSize(limit)) are there; "
-        + "divide the batch by `accumulation`, choose `recompute: blocks`, `moments: 8bit` or "
+    options.compute.memoryObjection(
+      peakByteCount,
+      remedy: "divide the batch by `accumulation`, choose `recompute: blocks`, `moments: 8bit` or "
         + "`lora`, or take shorter sequences",
       option: "batch"
     )
@@ -126,7 +144,7 @@ package struct TrainingEstimate {
   }
 
   private var seconds: Double? {
-    guard let steps = options.steps else { return nil }
+    guard let steps, let distinctRows else { return nil }
     let tokens = Double(steps) * Double(options.batches.batch * options.batches.length)
     // Forward and the gradient of inputs for all weights, the gradient of weights for trained ones.
     let all = Double(promise.parameterCount)
@@ -138,6 +156,26 @@ package struct TrainingEstimate {
       case .blocks: 4.0 / 3
       }
     return tokens * ((4 * all + 2 * own) * again + extraOperations) / 1.2e11
+      + Double(distinctRows * options.batches.length) * firstOperations / 1.2e11
       + Double(steps) * extraSeconds
+  }
+}
+
+extension TrainOptions {
+  /// About how many rows an epoch of the data has, from the sizes of its files; nil if there are no
+  /// sizes.
+  func rowsPerEpoch(_ promise: ModelPromise, _ paths: RecipePaths) -> Int? {
+    var bytes = 0
+    for input in data {
+      guard let source = try? input.source(paths, batches.records),
+        let own = source.estimatedByteCount
+      else { return nil }
+      bytes += own
+    }
+    // A token of a vocabulary of 49,152 is about four bytes of English.
+    let bytesPerToken = max(1, log2(Double(promise.configuration.vocabularySize)) / 3.9)
+    let held = validation.data.isEmpty ? validation.fraction : 0
+    let tokens = Double(bytes) / bytesPerToken * (1 - held)
+    return max(1, Int(tokens / Double(batches.length)))
   }
 }

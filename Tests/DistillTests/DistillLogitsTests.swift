@@ -259,6 +259,55 @@ struct DistillLogitsTests {
     #expect(short.option == "length" && short.message.contains("context of 16"))
   }
 
+  @Test("a teacher whose outputs are no numbers is named, and nothing is kept of it")
+  func notFinite() throws {
+    let model = try pair.teacher.load()
+    let down = model.blocks[1].feedForward.down
+    var weights = down.weight.dense.elements(as: Float.self)
+    weights[70] = .nan
+    down.weight = DenseWeight(Tensor(weights, shape: [down.rows, down.columns]))
+    try pair.teacher.save(model)
+    let stage = DistillLogitsStage(pair.options { $0.cache = CacheOptions() })
+    let found = #expect(throws: DistillError.self) { try pair.run(stage) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == model.companions.name)
+  }
+
+  @Test("a plan counts a teacher whose outputs are kept once, and says what they take on disk")
+  func planned() throws {
+    let promise = ModelPromise(try pair.student.load().outline)
+    func plan(_ change: (inout DistillLogitsOptions) -> Void) throws -> StagePlan {
+      try DistillLogitsStage(
+        pair.options {
+          $0.training.steps = 1000
+          change(&$0)
+        }
+      ).plan(promise, pair.setting)
+    }
+    let live = try plan { _ in }
+    let cached = try plan {
+      $0.cache = CacheOptions()
+      $0.cache?.topK = 32
+    }
+    let student = try #require(
+      DistillLogitsStage(pair.options { $0.training.steps = 1000 }).plan(promise).seconds
+    )
+    let teacher = try #require(live.seconds) - student
+    let kept = try #require(cached.seconds) - student
+    #expect(teacher > 0 && kept > 0 && kept < 0.05 * teacher)
+    let bytes = TokenCoding(count: 32, vocabulary: 264).byteCount
+    let note = cached.notes.first { $0.contains("on disk") }
+    #expect(note?.contains("\(bytes) B for each token") == true, "\(cached.notes)")
+    #expect(!live.notes.contains { $0.contains("on disk") })
+    // Without `steps` the size of the data decides: 2,370 bytes of about two a token.
+    let epochs = try plan {
+      $0.training.steps = nil
+      $0.training.epochs = 4
+    }
+    #expect(epochs.seconds ?? 0 > 0)
+    #expect(epochs.notes.contains { $0.contains("about 28 steps") }, "\(epochs.notes)")
+  }
+
   @Test("a teacher with padded rows in its vocabulary is compared over what both have")
   func padded() throws {
     let padded = try PaddedModel(pair.teacher, vocabulary: 272)

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Models
 import Pipeline
@@ -94,8 +95,8 @@ struct DistillStatesTests {
     )
   }
 
-  @Test("a projection is learned where widths differ, and is not part of the model")
-  func projections() throws {
+  @Test("a projection from the student's width to the teacher's is drawn from the seed")
+  func drawnProjections() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "Golden/models/llama-grouped")
     let narrow = TeacherModel(
@@ -117,6 +118,65 @@ struct DistillStatesTests {
     #expect(again.projections[1].value.numbers == objective.projections[1].value.numbers)
   }
 
+  /// Takes half of the channels of the teacher's residual stream.
+  private func narrowTeacher() throws {
+    let teacher = try pair.teacher.load()
+    var structure = RemainingStructure(teacher.configuration)
+    structure.channels[.hidden] = Array(0..<32)
+    try pair.teacher.save(teacher.reduced(to: structure))
+  }
+
+  @Test("a projection is learned where widths differ, and is not part of the saved model")
+  func learnedProjections() throws {
+    try narrowTeacher()
+    var training = TrainOptions()
+    Pair.change(&training)
+    // Nothing of the model's that states go through: only projections can bring them nearer.
+    training.parts.targets = [NamePattern("model.norm")]
+    training.rule.learningRate = 2e-2
+    let model = try pair.student.load()
+    let logits = LogitsObjective(
+      student: model,
+      teacher: TeacherModel(
+        model: try pair.teacher.load(),
+        vocabulary: VocabularyAlignment(common: 264, student: 264, teacher: 264)
+      ),
+      options: DivergenceOptions(),
+      training: training,
+      cache: nil
+    )
+    let hidden = HiddenObjective(logits, DistillHiddenOptions(), seed: 3)
+    let context = try pair.context("learned")
+    let data = try TrainingData(training, model, context)
+    let batch = try #require(data.validation.first)
+    let before = hidden.measures(batch)
+    _ = try TrainingSession(training, model, context, objective: hidden.objective).run(on: data)
+    let after = hidden.measures(batch)
+    for layer in 0..<2 {
+      let key = "state_distance_\(layer)"
+      let (first, last) = (try #require(before[key]), try #require(after[key]))
+      #expect(last < 0.9 * first, "\(layer)")
+    }
+    let saved = { try CheckpointFolder(pair.student.url.path).open() }
+    let names = try saved().entries.map(\.name)
+    try pair.student.save(model)
+    #expect(try saved().entries.map(\.name).sorted() == names.sorted())
+  }
+
+  @Test("a plan counts the teacher's states, and projections where widths differ")
+  func plannedStates() throws {
+    let promise = ModelPromise(try pair.student.load().outline)
+    func bytes(_ weight: Double) throws -> Int {
+      try #require(hidden { $0.hiddenWeight = weight }.plan(promise, pair.setting).peakByteCount)
+    }
+    // Two pairs of layers, four rows of 32 positions.
+    let states = 2 * 4 * 4 * 32
+    let difference = { try bytes(1) - bytes(0) }
+    #expect(try difference() == 2 * states * 64)
+    try narrowTeacher()
+    #expect(try difference() == 3 * states * 32 + 2 * 16 * 32 * 64)
+  }
+
   @Test("layers that are not there are refused")
   func layers() throws {
     let problems = try pair.problems(hidden { $0.layers.teacherLayers = [0, 7] })
@@ -126,6 +186,12 @@ struct DistillStatesTests {
     )
     let small = try pair.problems(blocks { $0.training.compute.memoryLimit = ByteSize(1000) })
     #expect(small.map(\.option) == ["sequences"])
+    var options = DistillBlocksOptions()
+    (options.sequences, options.training.batches.batch) = (10, 4)
+    #expect(options.problems().map(\.option) == ["sequences"])
+    #expect(options.problems().first?.message.contains("but 8 do") == true)
+    options.sequences = 12
+    #expect(options.problems().isEmpty)
   }
 
   @Test("every block comes nearer to the teacher's", arguments: BlockInputs.allCases)
@@ -133,6 +199,12 @@ struct DistillStatesTests {
     let stage = blocks { $0.inputs = inputs }
     let (model, report) = try pair.run(stage)
     #expect(report.layers.count == 2)
+    // The losses of all blocks, one after another, those of held-out text included.
+    let metrics = pair.student.result("run").appending(path: "metrics.jsonl")
+    let lines = try String(contentsOf: metrics, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 2 * 13)
+    #expect(lines.count { $0.contains("\"loss\":") } == 24)
+    #expect(lines.last?.hasPrefix("{\"step\":24,\"block\":1,\"loss\":") == true)
     for layer in report.layers {
       let before = try #require(layer.values["state_distance_before"])
       #expect(try #require(layer.values["state_distance"]) < before, "\(layer.name)")

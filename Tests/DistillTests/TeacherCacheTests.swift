@@ -139,7 +139,38 @@ struct TeacherCacheTests {
       #expect(try Data(contentsOf: file).count == length)
       #expect(try ask(cache, 2).tokens == expected && cache.added == 1)
       _ = try ask(cache, 1)
-      #expect(cache.added == 2 && cache.notes.count == 1)
+      #expect(cache.added == 2 && cache.notes.count == 2)
+      #expect(cache.cutOff == length - 7)
+    }
+  }
+
+  @Test("that lie behind a damaged number of positions are cut off, which is said")
+  func damagedPositions() throws {
+    try Self.withFolder { folder in
+      func ask(_ cache: TeacherCache, _ number: UInt8) throws {
+        _ = try cache.row(Data(repeating: number, count: 16), positions: 2) {
+          Self.known(UInt64(number), rows: 2, vocabulary: 1000, count: 16)
+        }
+      }
+      var file = folder
+      do {
+        let cache = try TeacherCache(folder, Self.description)
+        file = cache.file
+        for number in 1...3 { try ask(cache, UInt8(number)) }
+      }
+      var bytes = try Data(contentsOf: file)
+      let length = bytes.count / 3
+      bytes[length + 18] = 0xFF
+      try bytes.write(to: file)
+      let cache = try TeacherCache(folder, Self.description)
+      #expect(cache.cutOff == 2 * length)
+      #expect(cache.notes == ["\(2 * length) bytes at the end are no whole row and were cut off"])
+      for number in 1...3 { try ask(cache, UInt8(number)) }
+      #expect(cache.found == 1 && cache.added == 2)
+    }
+    try Self.withFolder { folder in
+      let cache = try TeacherCache(folder, Self.description)
+      #expect(cache.cutOff == nil)
     }
   }
 }

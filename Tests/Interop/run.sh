@@ -50,6 +50,11 @@ $python Tests/Interop/quantized_logits.py $command $work/demo/smollm2-135m-int8 
 $python Tests/Interop/llama_perplexity.py $command "$text" \
   $work/f32.gguf $work/demo/smollm2-135m-q8_0.gguf $work/demo/smollm2-135m-q4_0.gguf
 
+step "A model that lost blocks, neurons, heads and channels: logits in transformers and llama.cpp"
+$command run Tests/Interop/pruned.yaml --output $work/pruned --quiet
+$python Tests/Interop/quantized_logits.py $command $work/pruned/pruned
+$python Tests/Interop/llama_logits.py $command $work/pruned/pruned.gguf
+
 step "GPTQ, AWQ and MLX folders: logits of weights decoded by their descriptions"
 $command run Tests/Interop/folders.yaml --output $work/folders --quiet
 $python Tests/Interop/folder_formats.py $command \

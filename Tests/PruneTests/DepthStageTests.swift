@@ -182,9 +182,76 @@ struct DepthStageTests {
     #expect(problems.map(\.option) == [refusal.option])
   }
 
-  @Test("a model from quantized weights keeps their form")
+  @Test("a model of quantized weights keeps their codes")
   func quantized() throws {
-    let promised = promise(DepthStage(options { $0.layers = [1] }), of: try TinyModel().load())
-    #expect(promised.promise.parts.count == promised.promise.configuration.layerCount * 9 + 2)
+    let tiny = try TinyModel(blocks: 3)
+    let model = try tiny.load()
+    let format = GroupFormat(bits: 4, groupSize: 32, zero: .symmetric, scaleType: .float32)
+    var random = TinyRandom(seed: 3)
+    for linear in model.linears {
+      let groups: Shape = [linear.rows, format.groupCount(columns: linear.columns)]
+      let codes: Shape = [linear.rows, format.codeByteCount(columns: linear.columns)]
+      linear.weight = GroupQuantizedWeight(
+        codes: Tensor(
+          (0..<codes.count).map { _ in UInt8.random(in: 0...255, using: &random) },
+          shape: codes
+        ),
+        scales: Tensor((0..<groups.count).map { _ in 0.01 * random.normal() }, shape: groups),
+        zeroPoints: nil,
+        offsets: nil,
+        format: format,
+        columns: linear.columns
+      )
+    }
+    try tiny.save(model)
+    let stage = DepthStage(options { $0.layers = [1] })
+    let before = try tiny.load()
+    let promised = promise(stage, of: before)
+    let (after, _) = try runStage(stage, on: tiny)
+    #expect(keeps(after, promised.promise))
+    for (new, old) in zip(after.blocks, [0, 2]) {
+      for (linear, original) in zip(new.linears, before.blocks[old].linears) {
+        #expect(linear.format == .groups(format), "\(linear.name)")
+        #expect(
+          linear.weight.dense.elements(as: Float.self)
+            == original.weight.dense.elements(as: Float.self)
+        )
+      }
+    }
+  }
+
+  @Test(
+    "a weight that is no number is named, and nothing is chosen",
+    arguments: DepthMethod.allCases,
+    [true, false]
+  )
+  func notFinite(_ method: DepthMethod, _ contiguous: Bool) throws {
+    let tiny = try TinyModel(blocks: 6)
+    try tiny.damage("model.layers.3.mlp.up_proj")
+    let stage = DepthStage(
+      options {
+        $0.blocks = .count(1)
+        $0.method = method
+        $0.contiguous = contiguous
+      }
+    )
+    let found = #expect(throws: PruneError.self) { try runStage(stage, on: tiny) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == "model.layers.3.mlp.up_proj")
+  }
+
+  @Test("a head that is no number is named")
+  func notFiniteHead() throws {
+    let tiny = try TinyModel(.init(tiesEmbeddings: false), blocks: 4)
+    try tiny.damage("lm_head")
+    let stage = DepthStage(
+      options {
+        $0.blocks = .count(1)
+        $0.method = .perplexity
+      }
+    )
+    let found = #expect(throws: PruneError.self) { try runStage(stage, on: tiny) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == "lm_head")
   }
 }

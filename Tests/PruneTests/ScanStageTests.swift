@@ -111,4 +111,14 @@ struct ScanStageTests {
     #expect(SparsityScan.key(0.125) == "12.5")
     #expect(SparsityScan.key(0.7) == "70")
   }
+
+  @Test("a weight that is no number is named, even if it is not scanned")
+  func notFinite() throws {
+    let tiny = try TinyModel()
+    try tiny.damage("model.layers.1.mlp.down_proj")
+    let stage = ScanStage(options { $0.selection.targets = [NamePattern("*.q_proj")] })
+    let found = #expect(throws: PruneError.self) { try runStage(stage, on: tiny) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == "model.layers.1.mlp.down_proj")
+  }
 }

@@ -111,6 +111,27 @@ struct SparsityStageTests {
     #expect(abs((report.metrics["sparsity"] ?? 0) - 0.5) < 1e-3)
   }
 
+  @Test("where only the mean is known before, it is promised of every layer")
+  func promisedMean() throws {
+    let model = try TinyModel().load()
+    var magnitude = MagnitudeOptions()
+    magnitude.scope = .global
+    magnitude.zeros.sparsity = 0.3
+    magnitude.zeros.selection.exclude = [NamePattern("*.o_proj")]
+    var wanda = WandaOptions()
+    calibrate(&wanda)
+    wanda.allocation = .outliers
+    wanda.zeros = magnitude.zeros
+    for stage in [MagnitudeStage(magnitude), WandaStage(wanda)] as [any Stage] {
+      let promised = promise(stage, of: model)
+      #expect(promised.problems.isEmpty)
+      for part in promised.promise.linears {
+        #expect(part.sparsity == (part.name.hasSuffix("o_proj") ? 0 : 0.3), "\(part.name)")
+        #expect(PrunedMatrix.isPromised(part) == !part.name.hasSuffix("o_proj"))
+      }
+    }
+  }
+
   @Test("contradictions, misfits and layers without inputs are refused")
   func refused() throws {
     let model = try TinyModel().load()

@@ -113,6 +113,32 @@ struct SparsityTests {
     #expect(mask.reduce(0) { $0 + Int($1) } == mask.count / 2)
   }
 
+  @Test(
+    "SparseGPT takes as many blocks as the whole matrix is to lose, however wide they are",
+    arguments: [
+      (SparsityPattern.blocks(rows: 48, columns: 64), 0.2),
+      (.blocks(rows: 4, columns: 8), 0.2), (.blocks(rows: 16, columns: 32), 0.45),
+    ]
+  )
+  func blockCounts(_ pattern: SparsityPattern, _ sparsity: Double) throws {
+    guard case .blocks(let height, let width) = pattern else { return }
+    var random = TinyRandom(seed: 8)
+    let (rows, columns) = (48, 640)
+    let weights = Tensor((0..<rows * columns).map { _ in random.normal() }, shape: [rows, columns])
+    let inputs = Tensor((0..<700 * columns).map { _ in random.normal() }, shape: [700, columns])
+      .converted(to: .float64)
+    let gram = matrixProduct(inputs, inputs, firstTransposed: true)
+    let pruned = sparseGPT(
+      weights,
+      gram: gram,
+      factor: try SparseGPTFactor(gram, damping: 0.01, layer: "layer"),
+      sparsity: sparsity,
+      pattern: pattern
+    )
+    let blocks = Int((sparsity * Double(rows * columns / (height * width))).rounded())
+    #expect(pruned.weight.zeroCount == blocks * height * width)
+  }
+
   @Test("SparseGPT with strong inputs first is what it is with sorted columns")
   func strongInputsFirst() throws {
     let (weights, gram) = (try weights, try gram)
@@ -173,6 +199,24 @@ struct SparsityTests {
     #expect(abs(mean - 0.5) < 1e-12)
     #expect(fractions[0] > fractions[2] && fractions[2] > fractions[1])
     #expect(abs(fractions[0] - fractions[1] - 0.16) < 1e-12)
+  }
+
+  @Test("allocated fractions keep the mean at the bounds, and without blocks that have no weights")
+  func boundedAllocation() {
+    func mean(_ fractions: [Double], _ sizes: [Double]) -> Double {
+      zip(fractions, sizes).reduce(0) { $0 + $1.0 * $1.1 } / sizes.reduce(0, +)
+    }
+    // Many blocks with many outliers, so that the others would get more than everything.
+    let (shares, sizes) = ([0.1, 0.3, 0.3, 0.3], [1.0, 5, 5, 5])
+    for asked in [0.01, 0.5, 0.95, 0.99] {
+      let fractions = SparsityAllocation.fractions(asked, shares: shares, sizes: sizes)
+      #expect(abs(mean(fractions, sizes) - asked) < 1e-9, "\(asked): \(fractions)")
+      #expect(fractions.allSatisfy { (0...0.999).contains($0) })
+      #expect(fractions[0] > fractions[1])
+    }
+    let some = SparsityAllocation.fractions(0.5, shares: [0.1, 0.3, 0.2], sizes: [1, 1, 1])
+    let more = SparsityAllocation.fractions(0.5, shares: [0, 0.1, 0.3, 0.2], sizes: [0, 1, 1, 1])
+    #expect(Array(more[1...]) == some)
   }
 
   @Test(

@@ -31,6 +31,19 @@ func runStage(_ stage: some Stage, on tiny: TinyModel) throws -> (
   return (try ModelLoader.load(checkpoint), report)
 }
 
+extension TinyModel {
+  /// Makes a weight of a matrix no number.
+  func damage(_ name: String) throws {
+    let model = try load()
+    for linear in model.matrices where linear.name == name {
+      var weights = linear.weight.dense.elements(as: Float.self)
+      weights[weights.count / 2] = .nan
+      linear.weight = DenseWeight(Tensor(weights, shape: [linear.rows, linear.columns]))
+    }
+    try save(model)
+  }
+}
+
 /// What a stage promises of a model, or what it objects.
 func promise(_ stage: some Stage, of model: LanguageModel) -> (
   promise: ModelPromise, problems: [StageProblem]

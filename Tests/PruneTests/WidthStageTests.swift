@@ -108,7 +108,7 @@ struct WidthStageTests {
     #expect(report.layers.count == 2)
     for layer in report.layers {
       let plain = try #require(layer.values["error_uncompensated"])
-      let refitted = try #require(layer.values["relative_error"])
+      let refitted = try #require(layer.values["output_error"])
       #expect(refitted < 0.98 * plain && plain > 0.01)
     }
   }
@@ -223,5 +223,24 @@ struct WidthStageTests {
     for (a, b) in zip(first.matrices, second.matrices) {
       #expect(a.weight.dense.elements(as: Float.self) == b.weight.dense.elements(as: Float.self))
     }
+  }
+
+  @Test(
+    "a weight that is no number is named, whatever says what matters",
+    arguments: WidthImportance.allCases
+  )
+  func notFinite(_ importance: WidthImportance) throws {
+    let tiny = try TinyModel()
+    try tiny.damage("model.layers.1.mlp.down_proj")
+    let stage = WidthStage(
+      options {
+        $0.feedForward = .count(64)
+        $0.importance = importance
+        $0.compensate = false
+      }
+    )
+    let found = #expect(throws: PruneError.self) { try runStage(stage, on: tiny) }
+    let error = try #require(found)
+    #expect(error.code == .notFinite && error.location == "model.layers.1.mlp.down_proj")
   }
 }

@@ -96,6 +96,29 @@ struct ChartTests {
     #expect(table.rows.count == 4)
   }
 
+  @Test("a scan has a map for each fraction of zeros, and is sorted by the middle one")
+  func scan() throws {
+    let layers = (0..<3).map { block in
+      StageReport.Layer(
+        "model.layers.\(block)",
+        [
+          "kl_30": 0.1 * Double(block), "kl_100": 9, "kl_62.5": 0.3 - 0.1 * Double(block),
+          "perplexity_ratio_30": 1.1, "kl_mean": 5,
+        ]
+      )
+    }
+    #expect(PartCosts.drawn(layers).map(\.key) == ["kl_30", "kl_62.5", "kl_100"])
+    let costs = try #require(PartCosts(layers))
+    #expect(costs.title == "KL with 62.5 % zeros" && costs.parts.map(\.block) == [0, 1, 2])
+    #expect(PartCosts.drawn([StageReport.Layer("a", ["kl_mean": 1])]).isEmpty)
+    var report = sampleReport()
+    report.entries[1].layers = layers
+    let page = try HTMLReport.render(report)
+    for fraction in ["30", "62.5", "100"] {
+      #expect(page.contains("aria-label=\"KL with \(fraction) % zeros by block"))
+    }
+  }
+
   @Test("a name tells the block and the kind of matrix")
   func places() {
     let place = PartCosts.place("model.layers.12.self_attn.q_proj")

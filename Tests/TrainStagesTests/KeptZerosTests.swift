@@ -166,6 +166,28 @@ struct KeptZerosTests {
     #expect(text.split(separator: "\n").count { $0.contains("\"sparsity\":") } == 10)
   }
 
+  @Test("that were there are free if they are not to be kept, while others grow")
+  func gradualAnew() throws {
+    let tiny = try Self.prepare()
+    let options = Self.options {
+      $0.keepZeros = false
+      $0.prune = GradualPruning()
+      $0.prune?.sparsity = 0.2
+      $0.prune?.start = 0.5
+      $0.prune?.end = 1
+    }
+    let (before, model, report, _) = try Self.run(options, in: tiny)
+    for (old, new) in zip(before.linears, model.linears) {
+      let count = zeros(new).count { $0 }
+      #expect(count == Int((0.2 * Double(zeros(new).count)).rounded()), "\(new.name)")
+      guard old.name.hasPrefix("model.layers.0.") else { continue }
+      // Half were zero; most of them have been trained meanwhile.
+      let back = zip(zeros(old), zeros(new)).count { $0 && !$1 }
+      #expect(Double(back) > 0.25 * Double(zeros(old).count), "\(new.name)")
+    }
+    #expect(abs((report.metrics["held_sparsity"] ?? 0) - 0.2) < 1e-3)
+  }
+
   @Test("what is promised is what stays, and what cannot be is said before")
   func checking() throws {
     let tiny = try Self.prepare()

@@ -162,6 +162,27 @@ public struct RecordSource: Sendable, Hashable, CustomStringConvertible {
     return hash.finalize().hexadecimal
   }
 
+  /// About how many bytes of text there are, from the sizes of files alone; nil if a file has none.
+  ///
+  /// Keys of JSON lines count as text, and compressed files count three times.
+  public var estimatedByteCount: Int? {
+    switch origin {
+    case .builtin(let text): return try? text.read().utf8.count
+    case .stories(let selection):
+      let sample = (0..<min(20, selection.count)).reduce(0) { $0 + selection.story($1).utf8.count }
+      return Int(Double(sample) / Double(min(20, selection.count)) * Double(selection.count))
+    case .files(let urls):
+      var sum = 0
+      for url in urls {
+        guard let values = try? url.resourceValues(forKeys: [.fileSizeKey]),
+          let size = values.fileSize
+        else { return nil }
+        sum += url.pathExtension.lowercased() == "gz" ? 3 * size : size
+      }
+      return sum
+    }
+  }
+
   /// Whether a file is JSON lines.
   static func isJSON(_ url: URL, _ options: RecordOptions) -> Bool {
     switch options.form {

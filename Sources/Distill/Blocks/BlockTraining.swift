@@ -72,6 +72,7 @@ struct BlockTraining {
       try context.finishBlock(index, of: student.blocks.count)
     }
     TensorMemory.trim()
+    try writeMetrics()
     summarize(&report)
     return report
   }
@@ -212,6 +213,30 @@ struct BlockTraining {
 
   // MARK: - Report
 
+  /// Writes the losses of all blocks to one file, the steps of each after those of the one before.
+  private func writeMetrics() throws {
+    var text = ""
+    var before = 0
+    for index in student.blocks.indices {
+      let file = context.stateFolder.appending(path: "block-\(index)/metrics.jsonl")
+      // A block without selected parts was not trained.
+      guard FileManager.default.fileExists(atPath: file.path) else { continue }
+      var last = 0
+      for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+        let rest = line.dropFirst("{\"step\":".count)
+        let digits = rest.prefix { $0.isNumber }
+        guard let step = Int(digits) else { continue }
+        last = max(last, step)
+        text += "{\"step\":\(before + step),\"block\":\(index)\(rest.dropFirst(digits.count))\n"
+      }
+      before += last
+    }
+    try Data(text.utf8).write(
+      to: context.folder.appending(path: "metrics.jsonl"),
+      options: .atomic
+    )
+  }
+
   private func summarize(_ report: inout StageReport) {
     report.metrics["trained_blocks"] = Double(report.layers.count)
     for name in ["state_distance_before", "state_distance", "training_loss"] {
@@ -253,7 +278,8 @@ private struct FinishedBlock {
     return found.values
   }
 
-  /// Writes the parameters, then what says that they are complete, and removes the training's state.
+  /// Writes the parameters, then what says that they are complete, and removes the training's state
+  /// but for its losses.
   func write(_ parameters: [Parameter], _ values: [String: Double]) throws {
     var writer = try SafetensorsWriter(
       path: file.path,
@@ -263,8 +289,11 @@ private struct FinishedBlock {
     try writer.finish()
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
+    let (training, metrics) = (folder.appending(path: "training"), "metrics.jsonl")
+    let losses = try Data(contentsOf: training.appending(path: metrics))
+    try losses.write(to: folder.appending(path: metrics), options: .atomic)
     let data = try encoder.encode(Description(fingerprint: fingerprint, values: values))
     try data.write(to: description, options: .atomic)
-    try FileManager.default.removeItem(at: folder.appending(path: "training"))
+    try FileManager.default.removeItem(at: training)
   }
 }

@@ -66,6 +66,16 @@ public struct DistillBlocksOptions: StageOptions {
         )
       )
     }
+    let (whole, rest) = sequences.quotientAndRemainder(dividingBy: training.batches.batch)
+    if whole > 0 && rest > 0 {
+      problems.append(
+        StageProblem(
+          "\(sequences) sequences do not fill batches of \(training.batches.batch), but "
+            + "\(sequences - rest) do",
+          option: "sequences"
+        )
+      )
+    }
     return problems
   }
 }

@@ -1,5 +1,4 @@
 internal import Datasets
-internal import Foundation
 public import Models
 public import Pipeline
 internal import Tensor
@@ -45,15 +44,7 @@ public struct DistillBlocksStage: Stage {
   /// Finds patterns without a match in the blocks, and sequences longer than the context.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems = options.training.parts.check(candidates(promise))
-    if options.training.batches.length > promise.configuration.contextLength {
-      problems.append(
-        StageProblem(
-          "sequences of \(options.training.batches.length) tokens exceed the model's context of "
-            + "\(promise.configuration.contextLength)",
-          option: "length"
-        )
-      )
-    }
+    problems += options.training.batches.lengthProblems(promise.configuration)
     if problems.isEmpty {
       problems += options.training.zeroProblems(promise, trained: trained(promise))
     }
@@ -87,18 +78,14 @@ public struct DistillBlocksStage: Stage {
       }
       return options.layers.check(student: own.layerCount, teacher: other.layerCount)
     }
-    let limit =
-      training.compute.memoryLimit?.byteCount ?? Int(ProcessInfo.processInfo.physicalMemory)
     if problems.isEmpty, let teacher = try? TeacherModel.open(options.teacher, setting),
-      peakByteCount(promise, teacher) > limit
-    {
-      problems.append(
-        StageProblem(
-          "about \(ByteSize(peakByteCount(promise, teacher))) of memory are needed, and "
-            + "\(ByteSize(limit)) are there; keep fewer or shorter sequences",
-          option: "sequences"
-        )
+      let objection = training.compute.memoryObjection(
+        peakByteCount(promise, teacher),
+        remedy: "keep fewer or shorter sequences",
+        option: "sequences"
       )
+    {
+      problems.append(objection)
     }
     return problems
   }
@@ -115,14 +102,7 @@ public struct DistillBlocksStage: Stage {
     notes += options.training.zeroNotes(names)
     let teacher = try? TeacherModel.open(options.teacher, setting)
     return StagePlan(
-      matches: options.training.parts.targets.map { pattern in
-        let matched = candidates(promise).filter { pattern.matches($0.name) }
-        return StagePlan.Match(
-          pattern: pattern.text,
-          count: matched.count,
-          parameterCount: matched.reduce(0) { $0 + $1.shape.count }
-        )
-      },
+      matches: options.training.parts.matches(in: candidates(promise)),
       peakByteCount: teacher.map { peakByteCount(promise, $0) },
       seconds: seconds(promise),
       notes: notes

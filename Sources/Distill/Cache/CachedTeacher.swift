@@ -90,12 +90,14 @@ struct CachedTeacher {
         documentStarts: separatesDocuments ? Array(starts) : nil,
         recomputation: .none
       )
-      return likely(hidden)
+      return try likely(hidden)
     }
   }
 
   /// The most likely tokens, a chunk of logits at a time.
-  private func likely(_ hidden: Tensor) -> MostLikelyTokens {
+  ///
+  /// - Throws: ``DistillError`` if a probability is not a number.
+  private func likely(_ hidden: Tensor) throws(DistillError) -> MostLikelyTokens {
     let length = max(1, (64 << 20) / (4 * teacher.vocabulary.teacher))
     var tokens: [Int32] = []
     var (probabilities, rest) = ([Float](), [Float]())
@@ -107,6 +109,14 @@ struct CachedTeacher {
         vocabulary: teacher.vocabulary.common,
         temperature: temperature
       )
+      guard known.probabilities.allSatisfy(\.isFinite), known.rest.allSatisfy(\.isFinite) else {
+        throw DistillError(
+          .notFinite,
+          "the teacher's outputs are infinite or not a number",
+          at: teacher.model.companions.name,
+          remedy: "its checkpoint is damaged: fetch it again, or name another teacher"
+        )
+      }
       tokens += known.tokens
       probabilities += known.probabilities
       rest += known.rest
@@ -124,6 +134,11 @@ struct CachedTeacher {
     report.metrics["teacher_rows_computed"] = Double(cache.added)
     report.metrics["teacher_rows_found"] = Double(cache.found)
     report.metrics["teacher_bytes_per_token"] = Double(cache.coding.byteCount)
+    if let cut = cache.cutOff {
+      report.warnings.append(
+        "\(ByteSize(cut)) at the end of \(cache.file.path) were no whole row and were cut off"
+      )
+    }
     if cache.notes.contains(where: { $0.hasPrefix("a damaged row") }) {
       report.warnings.append("damaged rows of \(cache.file.path) were computed again")
     }

@@ -12,7 +12,8 @@ internal import Tensor
 ///     TokenCoding writes them
 ///
 /// A row that was not written to its end, as the process was ended, is cut off when the file is
-/// opened; one whose bytes are not what was written is computed again.
+/// opened, with everything that lies behind a damaged number of positions; one whose bytes are not
+/// what was written is computed again.
 final class TeacherCache {
   /// What decides the outputs beside the text.
   struct Description: Codable, Equatable {
@@ -37,6 +38,8 @@ final class TeacherCache {
   private(set) var (found, added) = (0, 0)
   /// What was wrong with what was found.
   private(set) var notes: [String] = []
+  /// How many bytes at the file's end were no whole row and were cut off; nil for none.
+  private(set) var cutOff: Int?
   private let handle: FileHandle
   private var places: [Key: (offset: UInt64, positions: Int)] = [:]
   private var end: UInt64 = 0
@@ -89,7 +92,10 @@ final class TeacherCache {
       places[Data(head.prefix(16))] = (end, positions)
       end = next
     }
-    if end < size { try handle.truncate(atOffset: end) }
+    guard end < size else { return }
+    cutOff = Int(size - end)
+    notes.append("\(size - end) bytes at the end are no whole row and were cut off")
+    try handle.truncate(atOffset: end)
   }
 
   /// The digest under which a row is found.

@@ -49,7 +49,7 @@ public struct DistillHiddenStage: Stage {
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
     let own = promise.configuration
     return TeacherModel.check(options.teacher, options.training, promise, setting) {
-      change(&$0, promise)
+      change(&$0, promise, teacher: $1.configuration)
     } further: { teacher, _ in
       let other = teacher.configuration
       return options.layers.check(student: own.layerCount, teacher: other.layerCount)
@@ -65,7 +65,7 @@ public struct DistillHiddenStage: Stage {
   /// Estimates memory and time with the teacher's.
   public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
     var plan = TeacherModel.plan(options.teacher, options.training, promise, setting) {
-      change(&$0, promise)
+      change(&$0, promise, teacher: $1.configuration)
     }
     if let relations = options.relations,
       let teacher = try? TeacherModel.open(options.teacher, setting)
@@ -78,8 +78,13 @@ public struct DistillHiddenStage: Stage {
     return plan
   }
 
-  private func change(_ estimate: inout TrainingEstimate, _ promise: ModelPromise) {
+  private func change(
+    _ estimate: inout TrainingEstimate,
+    _ promise: ModelPromise,
+    teacher: ModelConfiguration
+  ) {
     options.onPolicy?.add(to: &estimate, options.training, promise)
+    estimate.extraByteCount += statesByteCount(promise.configuration, teacher)
     guard options.relations != nil else { return }
     // Vectors of one layer of each model and their gradients, and a tile of relations.
     let (model, batches) = (promise.configuration, options.training.batches)
@@ -87,6 +92,19 @@ public struct DistillHiddenStage: Stage {
     let width = (model.queryHeads + 2 * model.keyHeads) * model.headSize
     estimate.extraByteCount += 4 * 4 * tokens * width
     estimate.extraByteCount += 4 * 8 * RelationDivergence.tile * batches.length
+  }
+
+  /// What states take: the teacher's, their differences from the student's and, where widths differ,
+  /// the student's as projected, and projections with gradients and moments.
+  private func statesByteCount(_ own: ModelConfiguration, _ other: ModelConfiguration) -> Int {
+    guard options.hiddenWeight > 0,
+      options.layers.check(student: own.layerCount, teacher: other.layerCount).isEmpty
+    else { return 0 }
+    let pairs = options.layers.pairs(student: own.layerCount, teacher: other.layerCount).count
+    let batches = options.training.batches
+    let states = 4 * batches.batch / batches.accumulation * batches.length * other.hiddenSize
+    guard own.hiddenSize != other.hiddenSize else { return 2 * pairs * states }
+    return pairs * (3 * states + 16 * own.hiddenSize * other.hiddenSize)
   }
 
   /// Trains, going on where an interrupted run had saved its state.

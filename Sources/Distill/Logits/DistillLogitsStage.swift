@@ -47,8 +47,14 @@ public struct DistillLogitsStage: Stage {
 
   /// Finds a teacher with another tokenizer or too short a context, and too little memory for both.
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
-    TeacherModel.check(options.teacher, options.training, promise, setting) {
-      options.onPolicy?.add(to: &$0, options.training, promise)
+    TeacherModel.check(
+      options.teacher,
+      options.training,
+      promise,
+      setting,
+      keepsOutputs: options.cache != nil
+    ) { estimate, _ in
+      options.onPolicy?.add(to: &estimate, options.training, promise)
     } further: { _, vocabulary in
       guard let cache = options.cache, cache.topK > vocabulary.common else { return [] }
       return [
@@ -67,11 +73,47 @@ public struct DistillLogitsStage: Stage {
 
   /// Estimates memory and time with the teacher's.
   public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
-    var plan = TeacherModel.plan(options.teacher, options.training, promise, setting) {
-      options.onPolicy?.add(to: &$0, options.training, promise)
+    var cacheNote: String?
+    var plan = TeacherModel.plan(
+      options.teacher,
+      options.training,
+      promise,
+      setting,
+      keepsOutputs: options.cache != nil
+    ) { estimate, teacher in
+      options.onPolicy?.add(to: &estimate, options.training, promise)
+      guard let cache = options.cache else { return }
+      // Rows that the student writes are new each time.
+      let passes = 2 * Double(ModelPromise(teacher.outline).parameterCount)
+      estimate.extraOperations += (options.onPolicy?.share ?? 0) * passes
+      cacheNote = note(cache, estimate, teacher, setting)
     }
+    if let cacheNote { plan.notes.append(cacheNote) }
     if let note = options.onPolicy?.note(options.training, promise) { plan.notes.append(note) }
     return plan
+  }
+
+  /// What a plan says about the teacher's kept outputs.
+  private func note(
+    _ cache: CacheOptions,
+    _ estimate: TrainingEstimate,
+    _ teacher: LanguageModel,
+    _ setting: StageSetting
+  ) -> String? {
+    guard let vocabulary = try? VocabularyAlignment(student: setting.baseline, teacher: teacher)
+    else { return nil }
+    let common = vocabulary.common
+    let coding = TokenCoding(count: min(cache.topK, common), vocabulary: common)
+    let each = "\(coding.byteCount) B for each token"
+    guard let steps = estimate.steps, let distinct = estimate.distinctRows else {
+      return "the teacher's outputs are kept on disk, \(each)"
+    }
+    let (batches, validation) = (options.training.batches, options.training.validation)
+    let sampled = Int((options.onPolicy?.share ?? 0) * Double(steps * batches.batch))
+    let tokens =
+      (distinct + sampled) * batches.length + (validation.isOn ? validation.tokens : 0)
+    return "the teacher runs once over each row; its outputs take about "
+      + "\(ByteSize(tokens * coding.byteCount)) on disk, \(each)"
   }
 
   /// Trains, going on where an interrupted run had saved its state.

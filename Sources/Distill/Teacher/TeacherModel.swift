@@ -59,6 +59,7 @@ struct TeacherModel {
   ///   - training: The options of the training.
   ///   - promise: The student before the stage.
   ///   - setting: What is there beside it.
+  ///   - keepsOutputs: Whether the teacher runs once over each row only.
   ///   - changeEstimate: Adds what the stage needs beyond a training beside a teacher.
   ///   - further: Checks what the stage asks of the teacher beyond.
   /// - Returns: The problems.
@@ -67,15 +68,16 @@ struct TeacherModel {
     _ training: TrainOptions,
     _ promise: ModelPromise,
     _ setting: StageSetting,
-    changeEstimate: (inout TrainingEstimate) -> Void = { _ in },
+    keepsOutputs: Bool = false,
+    changeEstimate: (inout TrainingEstimate, LanguageModel) -> Void = { _, _ in },
     further: (LanguageModel, VocabularyAlignment) -> [StageProblem] = { _, _ in [] }
   ) -> [StageProblem] {
     let problems = checkFit(path, training, setting, further: further)
     guard problems.isEmpty, let teacher = try? open(path, setting) else { return problems }
     var promise = promise
     return training.check(&promise) {
-      add(teacher, to: &$0, training)
-      changeEstimate(&$0)
+      add(teacher, to: &$0, training, keepsOutputs: keepsOutputs)
+      changeEstimate(&$0, teacher)
     }
   }
 
@@ -117,12 +119,15 @@ struct TeacherModel {
     _ training: TrainOptions,
     _ promise: ModelPromise,
     _ setting: StageSetting,
-    changeEstimate: (inout TrainingEstimate) -> Void = { _ in }
+    keepsOutputs: Bool = false,
+    changeEstimate: (inout TrainingEstimate, LanguageModel) -> Void = { _, _ in }
   ) -> StagePlan {
-    var estimate = TrainingEstimate(training, promise)
+    var estimate = TrainingEstimate(training, promise, setting)
     let teacher = try? open(path, setting)
-    if let teacher { add(teacher, to: &estimate, training) }
-    changeEstimate(&estimate)
+    if let teacher {
+      add(teacher, to: &estimate, training, keepsOutputs: keepsOutputs)
+      changeEstimate(&estimate, teacher)
+    }
     var plan = estimate.plan
     if let teacher {
       let size = ByteSize(ModelPromise(teacher.outline).byteCount)
@@ -140,7 +145,8 @@ struct TeacherModel {
   private static func add(
     _ teacher: LanguageModel,
     to estimate: inout TrainingEstimate,
-    _ training: TrainOptions
+    _ training: TrainOptions,
+    keepsOutputs: Bool
   ) {
     let promise = ModelPromise(teacher.outline)
     let tokens = training.batches.batch / training.batches.accumulation * training.batches.length
@@ -148,7 +154,8 @@ struct TeacherModel {
     let block = 4 * sizes.hiddenSize + 3 * sizes.feedForwardSize
     estimate.extraByteCount += promise.byteCount + 4 * tokens * block
     estimate.extraByteCount += min(64 << 20, 4 * tokens * sizes.vocabularySize)
-    estimate.extraOperations += 2 * Double(promise.parameterCount)
+    let pass = 2 * Double(promise.parameterCount)
+    if keepsOutputs { estimate.firstOperations += pass } else { estimate.extraOperations += pass }
   }
 }
 

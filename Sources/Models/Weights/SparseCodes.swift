@@ -86,10 +86,11 @@ package struct SparseCodes: Sendable {
     var counts = [Places.bitmask: BitmaskedMatrix.valueCount(distances)]
     let columns = distances.shape[1]
     guard columns % 4 == 0 else { return counts }
-    var fits = true
-    eachRow(distances) { _, codes in
-      fits = fits && slm_pairs_split(codes, Int64(columns), nil, nil) < 0
+    let misfits = Tensor(zeros: [distances.shape[0], 1], dtype: .uint8)
+    eachRow(distances) { row, codes in
+      if slm_pairs_split(codes, Int64(columns), nil, nil) >= 0 { start(misfits, row).pointee = 1 }
     }
+    let fits = misfits.elements(as: UInt8.self).allSatisfy { $0 == 0 }
     if fits { counts[.pairs] = distances.count / 2 }
     return counts
   }
@@ -189,11 +190,14 @@ package struct SparseCodes: Sendable {
     tensor.unsafeBase.assumingMemoryBound(to: UInt8.self) + row * tensor.shape[1]
   }
 
+  /// Visits rows, several at a time: what is done with one must not depend on others.
   private static func eachRow(
     _ matrix: Tensor,
-    _ body: (_ row: Int, _ bytes: UnsafeMutablePointer<UInt8>) -> Void
+    _ body: @Sendable (_ row: Int, _ bytes: UnsafeMutablePointer<UInt8>) -> Void
   ) {
-    for row in 0..<matrix.shape[0] { body(row, start(matrix, row)) }
+    parallelRanges(matrix.shape[0], grain: max(1, (1 << 15) / max(1, matrix.shape[1]))) { range in
+      for row in range { body(row, start(matrix, row)) }
+    }
     withExtendedLifetime(matrix) {}
   }
 }

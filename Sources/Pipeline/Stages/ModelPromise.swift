@@ -34,7 +34,8 @@ public struct ModelPromise: Sendable {
     public let hasBias: Bool
     /// How the inputs of a matrix are quantized; nil if they are not.
     public var activation: ActivationQuantization.Kind?
-    /// The fraction of zeros that stages have promised.
+    /// The fraction of zeros that stages have promised; the mean over several parts where only that
+    /// is known before it is measured which part gets more.
     public var sparsity = 0.0
     /// Where the zeros lie, if they follow a pattern.
     public var zeroPattern: ZeroPattern?

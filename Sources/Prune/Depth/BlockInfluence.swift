@@ -23,21 +23,19 @@ struct StreamDistances {
   ///   - set: The text.
   ///   - length: The number of blocks in a run; nil for none.
   ///   - progress: Told how many sequences are done.
+  /// - Throws: ``PruneError`` if the stream after a block is not finite.
   /// - Complexity: One forward pass; keeps the streams of one sequence before and after all blocks.
   init(
     _ model: LanguageModel,
     _ set: CalibrationSet,
     runsOf length: Int?,
     progress: (_ done: Int, _ total: Int) -> Void
-  ) {
+  ) throws(PruneError) {
     let count = model.blocks.count
     influences = Array(repeating: 0, count: count)
     if let length { angles = Array(repeating: 0, count: count - length + 1) }
     for (index, sequence) in set.sequences.enumerated() {
-      var streams = [model.embedded([sequence])]
-      for block in model.blocks.indices {
-        streams.append(model.steps(ofBlock: block, positions: set.length)(streams[block]))
-      }
+      let streams = try model.streams(sequence)
       for block in influences.indices {
         let cosines = streams[block].cosineSimilarity(streams[block + 1])
         influences[block] += Double(cosines.count) - cosines.sum()
@@ -53,5 +51,26 @@ struct StreamDistances {
     let tokens = Double(set.tokenCount)
     influences = influences.map { $0 / tokens }
     angles = angles.map { $0 / tokens }
+  }
+}
+
+extension LanguageModel {
+  /// The residual streams before each block and after the last, `[1, T, D]`, with some blocks left
+  /// out.
+  ///
+  /// - Throws: ``PruneError`` if one is not finite: cosines would show it as 0.
+  func streams(_ sequence: [Int32], without removed: Set<Int> = []) throws(PruneError) -> [Tensor] {
+    var streams = [embedded([sequence])]
+    for block in blocks.indices {
+      let before = streams[block]
+      let after =
+        removed.contains(block)
+        ? before : steps(ofBlock: block, positions: sequence.count)(before)
+      guard after.isFinite else {
+        throw notFinite("the residual stream after it", at: "model.layers.\(block)", self)
+      }
+      streams.append(after)
+    }
+    return streams
   }
 }

@@ -21,24 +21,25 @@ extension DepthOptions {
   ///   - set: The text.
   ///   - context: Who is told about progress.
   /// - Returns: The choice; of blocks that matter equally the first goes.
+  /// - Throws: ``PruneError`` if what is measured is not finite.
   func choose(
     _ count: Int,
     _ model: LanguageModel,
     _ set: CalibrationSet,
     _ context: StageContext
-  ) -> DepthChoice {
+  ) throws(PruneError) -> DepthChoice {
     let candidates = protect.candidates(of: model.blocks.count)
     switch method {
     case .blockInfluence:
-      let distances = StreamDistances(model, set, runsOf: contiguous ? count : nil) {
+      let distances = try StreamDistances(model, set, runsOf: contiguous ? count : nil) {
         context.progress($0, of: $1, unit: "sequences", "comparing residual streams")
       }
       return chooseByDistance(count, candidates, distances)
     case .perplexity, .kl:
       let leaveOut = LeaveOut(model, set)
       return contiguous
-        ? chooseRun(count, candidates, leaveOut, context)
-        : chooseOneByOne(count, candidates, leaveOut, context)
+        ? try chooseRun(count, candidates, leaveOut, context)
+        : try chooseOneByOne(count, candidates, leaveOut, context)
     }
   }
 
@@ -70,9 +71,9 @@ extension DepthOptions {
     _ candidates: Range<Int>,
     _ leaveOut: LeaveOut,
     _ context: StageContext
-  ) -> DepthChoice {
+  ) throws(PruneError) -> DepthChoice {
     let starts = Array(candidates.lowerBound...candidates.upperBound - count)
-    let sums = leaveOut.predictions(
+    let sums = try leaveOut.predictions(
       without: starts.map { $0..<$0 + count },
       removed: [],
       comparing: method == .kl
@@ -92,13 +93,13 @@ extension DepthOptions {
     _ candidates: Range<Int>,
     _ leaveOut: LeaveOut,
     _ context: StageContext
-  ) -> DepthChoice {
+  ) throws(PruneError) -> DepthChoice {
     var choice = DepthChoice()
     var removed: Set<Int> = []
     let roundCount = greedy ? count : 1
     for round in 0..<roundCount {
       let left = candidates.filter { !removed.contains($0) }
-      let sums = leaveOut.predictions(
+      let sums = try leaveOut.predictions(
         without: left.map { $0..<$0 + 1 },
         removed: removed,
         comparing: method == .kl
@@ -136,16 +137,13 @@ extension DepthOptions {
 
 /// The `count` elements with the least scores, ascending; of equal ones the first.
 ///
-/// What is not a number is greater than every other.
+/// - Precondition: Scores are numbers.
 func least(
   _ count: Int,
   of elements: some Sequence<Int>,
   by score: (Int) -> Double
 ) -> [Int] {
-  let ranked = elements.map { element in
-    let value = score(element)
-    return (value: value.isNaN ? .infinity : value, element: element)
-  }
+  let ranked = elements.map { (value: score($0), element: $0) }
   return ranked.sorted { ($0.value, $0.element) < ($1.value, $1.element) }
     .prefix(count).map(\.element).sorted()
 }

@@ -110,7 +110,7 @@ public struct DepthStage: Stage {
     let choice: DepthChoice
     if measures {
       let set = try options.calibration.load(model, context)
-      choice = options.choose(count, model, set, context)
+      choice = try options.choose(count, model, set, context)
     } else {
       choice = DepthChoice(removed: options.layers.sorted())
     }

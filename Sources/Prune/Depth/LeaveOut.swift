@@ -24,6 +24,7 @@ struct LeaveOut {
   ///     pass.
   ///   - progress: Told how many sequences are done.
   /// - Returns: The sums over all tokens, by candidate.
+  /// - Throws: ``PruneError`` if a stream or a sum is not finite.
   /// - Complexity: For `L` candidates about `L/2` forward passes, and the head's product for each;
   ///   keeps the streams of one sequence between all blocks and after every candidate.
   func predictions(
@@ -31,7 +32,7 @@ struct LeaveOut {
     removed: Set<Int>,
     comparing: Bool,
     progress: (_ done: Int, _ total: Int) -> Void
-  ) -> [PredictionSums] {
+  ) throws(PruneError) -> [PredictionSums] {
     var sums = candidates.map { _ in PredictionSums() }
     let blocks = model.blocks.indices
     for (index, sequence) in set.sequences.enumerated() {
@@ -42,10 +43,7 @@ struct LeaveOut {
         model.finalNorm(x).reshaped([sequence.count, model.configuration.hiddenSize])
       }
       // Before each block, with the removed ones left out.
-      var streams = [model.embedded([sequence])]
-      for block in blocks {
-        streams.append(removed.contains(block) ? streams[block] : apply(block, streams[block]))
-      }
+      let streams = try model.streams(sequence, without: removed)
       var reference: Tensor?
       if comparing {
         reference =
@@ -66,9 +64,14 @@ struct LeaveOut {
         reference: reference
       )
       for (candidate, part) in parts.enumerated() {
-        sums[candidate].loss += part.loss
-        sums[candidate].divergence += part.divergence
-        sums[candidate].count += part.count
+        guard part.isFinite else {
+          throw notFinite(
+            "the model's loss without it",
+            at: "model.layers.\(candidates[candidate].lowerBound)",
+            model
+          )
+        }
+        sums[candidate].add(part)
       }
       progress(index + 1, set.sequences.count)
     }

@@ -44,12 +44,7 @@ public struct ScanOptions: StageOptions {
         \.sparsities,
         "The fractions of zeros that are tried, each between 0 and 1; `N:M` says its own instead."
       ),
-      .field(
-        "pattern",
-        \.pattern,
-        "Where zeros may lie: anywhere; so that at most `N` of every `M` neighbours in a row are "
-          + "not zero; or in whole blocks of rows and columns."
-      ),
+      .field("pattern", \.pattern, SparsityPattern.summary),
       .field("by", \.by, "What is pruned at a time, everything else being as it was."),
     ] + Field.fields(of: \.selection)
       + Field.fields(of: \ScanOptions.calibration).filter { $0.key != "memory" }

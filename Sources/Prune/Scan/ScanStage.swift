@@ -105,7 +105,7 @@ struct SparsityScan {
   ///
   /// - Parameter progress: Told how many blocks are done, and what is being measured.
   /// - Returns: A row for each candidate, and what the worst of them are.
-  /// - Throws: ``PruneError`` if a weight is not finite.
+  /// - Throws: ``PruneError`` if a weight or a loss is not finite.
   func run(_ progress: (_ done: Int, _ name: String) -> Void) throws -> StageReport {
     let sequences = set.sequences
     var streams = sequences.map { model.embedded($0, rows: 1) }
@@ -115,6 +115,7 @@ struct SparsityScan {
         Prune.predictions([pair.1], head: model.head, sequence: pair.0)[0]
       )
     }
+    guard whole.isFinite else { throw notFinite("the loss", at: set.name, model) }
     var report = StageReport()
     report.metrics["perplexity"] = exp(whole.meanLoss)
     report.metrics["tokens"] = Double(whole.count)
@@ -124,6 +125,9 @@ struct SparsityScan {
         var values: [String: Double] = [:]
         for fraction in options.fractions {
           let sums = try measure(candidate.linears, block.index, fraction, streams, reference)
+          guard sums.isFinite else {
+            throw notFinite("the loss with its zeros", at: candidate.name, model)
+          }
           let key = Self.key(fraction)
           values["kl_\(key)"] = max(0, sums.meanDivergence)
           values["perplexity_ratio_\(key)"] = exp(sums.meanLoss - whole.meanLoss)
@@ -200,14 +204,5 @@ struct SparsityScan {
   static func key(_ fraction: Double) -> String {
     let percent = (fraction * 1e6).rounded() / 1e4
     return percent == percent.rounded() ? "\(Int(percent))" : "\(percent)"
-  }
-}
-
-extension PredictionSums {
-  /// Adds the sums of other tokens.
-  mutating func add(_ other: PredictionSums) {
-    loss += other.loss
-    divergence += other.divergence
-    count += other.count
   }
 }

@@ -23,12 +23,8 @@ struct CalibratedSparsity {
   func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems = calibration.check(promise, choosesInputs: true)
     problems += zeros.selection.outsideBlocks(promise, remedy: "use `prune.magnitude` for it")
-    let before = promise
+    // Where blocks get fractions of their own each is promised the mean.
     problems += zeros.check(&promise)
-    if allocation != .uniform {
-      // Only the mean over all blocks is known.
-      for part in before.parts { promise.update([part.name]) { $0.sparsity = part.sparsity } }
-    }
     return problems + allocation.problems(zeros)
   }
 

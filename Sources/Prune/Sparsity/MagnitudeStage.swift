@@ -75,15 +75,8 @@ public struct MagnitudeStage: Stage {
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     let problems = options.problems()
     guard problems.isEmpty else { return problems }
-    let before = promise
-    let found = options.zeros.check(&promise)
-    if options.scope == .global {
-      // Only the sum over all layers is known.
-      for part in before.parts {
-        promise.update([part.name]) { $0.sparsity = part.sparsity }
-      }
-    }
-    return found
+    // With a global scope each layer is promised the mean of all.
+    return options.zeros.check(&promise)
   }
 
   /// Says what is selected.

@@ -110,8 +110,9 @@ func sparseGPT(
     let part = begin..<min(begin + step, columns)
     var marks = Tensor(zeros: [rows, columns], dtype: .uint8)
     if group == 0 {
-      let upTo = Mask.zeros(sparsity, of: rows * part.upperBound)
-      let before = Mask.zeros(sparsity, of: rows * begin)
+      // Counted from the first column on, so that whole numbers in each part add up to the fraction.
+      let upTo = Mask.zeros(sparsity, of: rows * part.upperBound, pattern: pattern)
+      let before = Mask.zeros(sparsity, of: rows * begin, pattern: pattern)
       let chosen = Mask(
         weights.columns(part).converted(to: .float32),
         factors: Array(factor.factors[part]),

@@ -14,8 +14,8 @@ public enum SparsityAllocation: String, RecipeChoice {
     switch self {
     case .uniform: "all the same fraction"
     case .outliers:
-      "fewer where more scores stand out from the others, by up to 0.08 either way, for the same "
-        + "mean; takes another pass over the text"
+      "fewer where more scores stand out from the others, for the same mean: up to 0.16 between the "
+        + "blocks with the fewest and the most; takes another pass over the text"
     }
   }
 
@@ -72,15 +72,30 @@ public enum SparsityAllocation: String, RecipeChoice {
   }
 
   /// Fractions around a mean: the block with the fewest outliers gets the most zeros.
+  ///
+  /// Blocks without weights, in which nothing is selected, have no part in it.
   static func fractions(_ mean: Double, shares: [Double], sizes: [Double]) -> [Double] {
-    guard let least = shares.min(), let most = shares.max(), most > least else {
+    let counted = shares.indices.filter { sizes[$0] > 0 }.map { shares[$0] }
+    guard let least = counted.min(), let most = counted.max(), most > least else {
       return shares.map { _ in mean }
     }
     let reach = min(0.08, mean, 1 - mean)
     let raw = shares.map { -2 * reach * ($0 - least) / (most - least) }
     let total = sizes.reduce(0, +)
-    let center = zip(raw, sizes).reduce(0) { $0 + $1.0 * $1.1 } / max(1, total)
-    // Around another mean than the middle the reach on one side is more than asked for.
-    return raw.map { min(0.999, max(0, mean + $0 - center)) }
+    let limit = max(0.999, mean)
+    func fractions(_ shift: Double) -> [Double] { raw.map { min(limit, max(0, $0 + shift)) } }
+    func meanFraction(_ fractions: [Double]) -> Double {
+      zip(fractions, sizes).reduce(0) { $0 + $1.0 * $1.1 } / total
+    }
+    // Around another mean than the middle one side is longer, and may end at a bound: what it cannot
+    // take the others do.
+    var (low, high) = (mean - meanFraction(raw), mean + 2 * reach)
+    guard abs(meanFraction(fractions(low)) - mean) > 1e-12 else { return fractions(low) }
+    low = 0
+    for _ in 0..<60 {
+      let middle = (low + high) / 2
+      if meanFraction(fractions(middle)) < mean { low = middle } else { high = middle }
+    }
+    return fractions(high)
   }
 }

@@ -24,26 +24,13 @@ public struct SparsityOptions: OptionGroup {
         in: 0..<1,
         "The fraction of weights set to zero. Half if nothing is said; `N:M` says it itself."
       ),
-      .field(
-        "pattern",
-        \.pattern,
-        "Where zeros may lie: anywhere; so that at most `N` of every `M` neighbours in a row are "
-          + "not zero; or in whole blocks of rows and columns."
-      ),
+      .field("pattern", \.pattern, SparsityPattern.summary),
     ] + Field.fields(of: \.selection)
   }
 
   /// Finds a fraction that contradicts the pattern.
   public func problems() -> [StageProblem] {
-    guard let sparsity, let implied = pattern.sparsity, abs(sparsity - implied) > 1e-9 else {
-      return []
-    }
-    return [
-      StageProblem(
-        "\(pattern.recipeText) means a sparsity of \(implied); leave `sparsity` out",
-        option: "sparsity"
-      )
-    ]
+    pattern.objection(to: sparsity).map { [StageProblem($0, option: "sparsity")] } ?? []
   }
 
   /// The fraction of weights set to zero.

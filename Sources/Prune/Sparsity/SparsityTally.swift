@@ -46,17 +46,3 @@ extension WeightFormat {
     if case .elements(let dtype) = self { dtype } else { .float32 }
   }
 }
-
-/// Widens a layer's weight, or says that it holds what is no number.
-func finiteWeight(_ linear: Linear) throws(PruneError) -> Tensor {
-  let weight = linear.weight.dense
-  guard weight.sumOfSquares().isFinite else {
-    throw PruneError(
-      .notFinite,
-      "a weight is infinite or not a number",
-      at: linear.name,
-      remedy: "the checkpoint is damaged; fetch it again"
-    )
-  }
-  return weight
-}

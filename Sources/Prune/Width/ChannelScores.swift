@@ -52,6 +52,21 @@ struct ChannelScores {
     return total > 0 ? kept.reduce(0) { $0 + scores[$1] } / total : 1
   }
 
+  /// Stops if a score is no number: it would say nothing about what matters.
+  ///
+  /// - Throws: ``PruneError`` that names the weight or the block to blame.
+  func requireFinite(_ model: LanguageModel) throws(PruneError) {
+    for block in feedForward.indices {
+      for (scores, part) in [(keyGroups[block], "self_attn"), (feedForward[block], "mlp")]
+      where !scores.allSatisfy(\.isFinite) {
+        throw notFinite("a channel's score", at: "model.layers.\(block).\(part)", model)
+      }
+    }
+    guard hidden.allSatisfy(\.isFinite) else {
+      throw notFinite("a channel's score", at: "hidden", model)
+    }
+  }
+
   private func greatest(_ count: Int, of scores: [Double]) -> [Int] {
     least(count, of: scores.indices) { -scores[$0] }
   }

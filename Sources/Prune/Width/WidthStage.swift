@@ -144,8 +144,11 @@ public struct WidthStage: Stage {
 
   /// Scores channels, chooses sizes, and stores the narrower model block by block.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    // The last block's outputs are in no score.
+    try requireFiniteWeights(model)
     let set = needsText ? try options.calibration.load(model, context) : nil
     let scores = try score(model, set, context)
+    try scores.requireFinite(model)
     var metrics: [String: Double] = [:]
     var sizes = options.namedSizes(model.configuration).sizes
     if let limit = options.parametersAtMost, let set {
@@ -254,7 +257,7 @@ public struct WidthStage: Stage {
       )
       originals.append((linear, linear.weight))
       errors[linear.name] = [
-        "error_uncompensated": refitted.errorBefore, "relative_error": refitted.errorAfter,
+        "error_uncompensated": refitted.errorBefore, "output_error": refitted.errorAfter,
       ]
       linear.weight = DenseWeight(refitted.weight.converted(to: linear.elementType))
     }
