@@ -1,4 +1,5 @@
 import Models
+import Pipeline
 import Tensor
 import TestSupport
 import Testing
@@ -7,7 +8,6 @@ import Testing
 
 @Suite("Rounding to a calibration text")
 struct CalibratedRoundingTests {
-  private let rounding = CalibratedRounding(order: .importance, damping: 0.01)
   private let target = QuantizationTarget.groups(Grid(bits: 4, groupSize: .columns(32)))
 
   private func gram(_ inputs: Tensor) -> Tensor {
