@@ -30,7 +30,10 @@ struct TunedNorms {
 
   /// Does something while scales are as they will be stored.
   ///
-  /// - Parameter isUnchanged: Whether the model would be kept as it was before training.
+  /// - Parameters:
+  ///   - isUnchanged: Whether the model would be kept as it was before training.
+  ///   - work: What to do.
+  /// - Returns: What it returns.
   func asStored<Result>(isUnchanged: Bool, _ work: () throws -> Result) rethrows -> Result {
     let values = parameters.map(\.value.detached)
     if !isUnchanged {
