@@ -245,6 +245,7 @@ struct GPTQStageTests {
     #expect(GPTQStage(options).check(&other).map(\.option) == ["type"])
     options = self.options
     options.grid.groupSize = .columns(40)
+    promise = ModelPromise(try tiny.load().outline)
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["group_size"])
   }
 

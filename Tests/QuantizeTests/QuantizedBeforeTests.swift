@@ -22,6 +22,10 @@ struct QuantizedBeforeTests {
     learned.selection = selection
     allocate.selection = selection
     allocate.size = ByteSize(100_000)
+    gptq.calibration.length = 64
+    awq.calibration.length = 64
+    learned.calibration.length = 64
+    allocate.calibration.length = 64
     return [
       RoundToNearestStage(nearest), GPTQStage(gptq), AWQStage(awq), LearnedRoundingStage(learned),
       AllocateStage(allocate),
@@ -107,6 +111,7 @@ struct QuantizedBeforeTests {
     options.size = ByteSize(100_000)
     options.formats = formats
     options.selection.targets = Self.layers
+    options.calibration.length = 64
     var promise = ModelPromise(try TinyModel().load().outline)
     #expect(AllocateStage(options).check(&promise).isEmpty)
     return promise
@@ -180,6 +185,7 @@ struct QuantizedBeforeTests {
     }
     var options = GPTQOptions()
     options.type = .iq4_nl
+    options.calibration.length = 64
     var promise = start
     #expect(GPTQStage(options).check(&promise).isEmpty)
     #expect(promise[name]?.format == .blocks(.iq4_NL))
