@@ -1,3 +1,4 @@
+import Calibrate
 import Export
 import Foundation
 import Models
