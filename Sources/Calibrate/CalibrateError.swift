@@ -6,6 +6,8 @@ public struct CalibrateError: Error, Sendable, CustomStringConvertible {
     case notFinite
     /// Activations cannot be kept in a file.
     case unwritable
+    /// What an earlier run has kept in a file cannot be read.
+    case unreadable
   }
 
   /// The kind of problem.

@@ -58,7 +58,7 @@ package struct StatisticsCache {
       data.count == byteCount(block)
     else {
       throw CalibrateError(
-        .unwritable,
+        .unreadable,
         "kept statistics are gone or cut",
         at: url.path,
         remedy: "remove the run's cache folder, and start again"

@@ -51,11 +51,20 @@ extension ExportStage {
   /// Writes the model to the place the context offers.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let format = try format(context.paths)
+    // Earlier stages may have chosen formats that were not known before they ran.
+    let plan = format.plan(ModelPromise(model.outline))
+    if let problem = plan.problems.first {
+      throw ExportError(
+        .unsupported,
+        problem.message,
+        at: Self.kind,
+        remedy: "correct the recipe and run it again; what earlier stages made is kept"
+      )
+    }
     let summary = try format.write(model, to: context.exportURL) { done, total in
       context.progress(done, of: total, unit: "sections")
     }
     for warning in summary.warnings { context.warn(warning) }
-    let plan = format.plan(ModelPromise(model.outline))
     if plan.isSizeExact && plan.byteCount != summary.tensorByteCount {
       context.warn(
         "\(summary.tensorByteCount) bytes of tensors were written, \(plan.byteCount) promised"

@@ -13,6 +13,10 @@ struct CalibratedTally {
     var after: OutputError
     /// What was added to the Gram matrix, in means of its diagonal.
     var damping = 0.0
+    /// How the codes were chosen.
+    var method = "nearest"
+    /// Columns that no input used.
+    var deadColumns = 0
     /// The fraction of weights that were zero and stayed so; nil if none were held.
     var heldSparsity: Double?
     /// What did not go as usual.
@@ -38,18 +42,22 @@ struct CalibratedTally {
   mutating func add(_ entry: Entry, _ weight: any LinearWeight) {
     var values = [
       "nearest_output_error": entry.before.relative, "output_error": entry.after.relative,
-      "bytes_before": Double(entry.byteCountBefore), "bytes_after": Double(weight.byteCount),
     ]
+    if entry.deadColumns > 0 { values["dead_columns"] = Double(entry.deadColumns) }
     if let sparsity = entry.heldSparsity {
       values["held_sparsity"] = sparsity
       held.zeros += sparsity * Double(weight.rows * weight.columns)
       held.count += weight.rows * weight.columns
     }
     layers.append(
-      StageReport.Layer(
+      .quantized(
         entry.name,
-        values,
-        note: [weight.format.description, entry.note].compactMap(\.self).joined(separator: "; ")
+        weight.format,
+        (weight.rows, weight.columns),
+        byteCountBefore: entry.byteCountBefore,
+        method: entry.method,
+        values: values,
+        note: entry.note
       )
     )
     sums.before += entry.before.relative

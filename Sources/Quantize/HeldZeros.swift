@@ -33,6 +33,12 @@ struct ZeroNotes {
     }
   }
 
+  /// Takes a matrix that loses its zeros, before its promise is changed.
+  mutating func add(_ part: ModelPromise.Part, losing reason: String) {
+    guard part.isLinear, part.sparsity >= PrunedMatrix.leastSparsity else { return }
+    lost.append((part.name, reason))
+  }
+
   /// The notes, a reason each.
   var notes: [String] {
     var notes: [String] = []

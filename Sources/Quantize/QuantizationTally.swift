@@ -10,17 +10,22 @@ struct QuantizationTally {
   private var bytesAfter = 0
   private var weights = 0
 
-  /// Adds a matrix.
-  mutating func add(_ name: String, _ rounded: RoundedWeight, byteCountBefore: Int) {
+  /// Adds a matrix; `method` says how it was rounded.
+  mutating func add(
+    _ name: String,
+    _ rounded: RoundedWeight,
+    byteCountBefore: Int,
+    method: String
+  ) {
     let weight = rounded.weight
     layers.append(
-      StageReport.Layer(
+      .quantized(
         name,
-        [
-          "relative_error": rounded.relativeError, "bytes_before": Double(byteCountBefore),
-          "bytes_after": Double(weight.byteCount),
-        ],
-        note: weight.format.description
+        weight.format,
+        (weight.rows, weight.columns),
+        byteCountBefore: byteCountBefore,
+        method: method,
+        values: ["relative_error": rounded.relativeError]
       )
     )
     squaredError += rounded.squaredError

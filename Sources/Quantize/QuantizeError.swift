@@ -10,6 +10,8 @@ public struct QuantizeError: Error, Sendable, CustomStringConvertible {
     case otherVocabulary
     /// There is too little data to measure on.
     case tooLittleData
+    /// A matrix has a format that the method cannot work on.
+    case unsupported
     /// No choice of formats meets what was asked for.
     case outOfReach
   }

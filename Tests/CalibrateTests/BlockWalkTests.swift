@@ -77,7 +77,7 @@ struct BlockWalkTests {
         let first = stride(from: 0, to: rows.count, by: width).map { abs(rows[$0]) }
         #expect(group.statistics.rowCount == 120)
         #expect(abs(group.statistics.sumsOfMagnitudes[0] - first.reduce(0, +)) < 1e-4)
-        #expect(Double(group.statistics.largestMagnitudes[0]) - (first.max() ?? 0) < 1e-6)
+        #expect(abs(Double(group.statistics.largestMagnitudes[0]) - (first.max() ?? 0)) < 1e-6)
         #expect(group.statistics.histogram?.total == Int64(rows.count))
       }
     }

@@ -112,6 +112,16 @@ struct CompressedTensorsExportTests {
       let back = try export(model, CompressedTensorsFormat(), to: tiny.result("folder"))
       expectSameNumbers(model, back)
       #expect(back.linears.map(\.format) == model.linears.map(\.format))
+      // Up to 0.17, the library leaves bits of a word unused where a code does not fit.
+      let crosses = [3, 5, 6, 7].contains(bits)
+      let config = try JSONDecoder().decode(
+        JSONValue.self,
+        from: Data(contentsOf: tiny.result("folder").appending(path: "config.json"))
+      )
+      let version = config["quantization_config"]?["version"]?.string
+      #expect(version == (crosses ? "0.18.0" : "0.17.0"))
+      let notes = CompressedTensorsFormat().plan(ModelPromise(model.outline)).notes
+      #expect(notes.contains { $0.contains("codes of \(bits) bits are packed across") } == crosses)
     }
   }
 

@@ -41,7 +41,8 @@ STAGES = {
     "wanda": ["prune.wanda: {{ sparsity: 0.5, " + CALIBRATION + " }}"],
     "sparsegpt": ["prune.sparsegpt: {{ pattern: 2:4, " + CALIBRATION + " }}"],
 }
-STAGES["awq"] = ["quantize.awq: {{ rounding: none, " + CODES + ", " + CALIBRATION + " }}", *STAGES["gptq"]]
+STAGES["awq"] = [
+    "quantize.awq: {{ " + CODES + ", rounding: none, " + CALIBRATION + " }}", *STAGES["gptq"]]
 EXPORTS = {"wanda": "huggingface", "sparsegpt": "huggingface"}
 
 

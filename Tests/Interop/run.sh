@@ -59,6 +59,7 @@ step "GPTQ, AWQ and MLX folders: logits of weights decoded by their descriptions
 $command run Tests/Interop/folders.yaml --output $work/folders --quiet
 $python Tests/Interop/folder_formats.py $command \
   $work/folders/{gptq-4,gptq-mixed,awq-symmetric,awq-4,mlx-4,mlx-rounded}
+$python Tests/Interop/quantized_logits.py $command $work/folders/packed-3
 
 step "A folder with bitmasks, read by the last compressed-tensors that has the format"
 [ -e $work/sparse ] || $python -m pip install --quiet --no-deps --target $work/sparse \

@@ -111,7 +111,13 @@ struct ActivationsTests {
     let stage = ActivationsStage(options)
     #expect(stage.check(&promise).isEmpty)
     let report = try stage.run(model, context(tiny.url))
-    #expect(report.layers.count == 13 && promise.parts == ModelPromise(model.outline).parts)
+    let parts = ModelPromise(model.outline).parts
+    #expect(report.layers.count == 13)
+    #expect(promise.parts.map(\.format) == parts.map(\.format))
+    #expect(promise.parts.map(\.activation) == parts.map(\.activation))
+    for layer in report.layers {
+      #expect(layer.values["bits"] ?? 0 > 8 && layer.note?.contains("; nearest; inputs") == true)
+    }
     for linear in model.linears {
       let isMarked = linear.name != "model.layers.1.mlp.down_proj"
       #expect((linear.activation == .dynamicPerToken) == isMarked)

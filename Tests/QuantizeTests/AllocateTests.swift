@@ -92,7 +92,11 @@ struct AllocationTests {
 
 @Suite("quantize.allocate")
 struct AllocateStageTests {
-  private func context(_ folder: URL, work: String) throws -> StageContext {
+  private func context(
+    _ folder: URL,
+    work: String,
+    listener: any RunListener = SilentListener()
+  ) throws -> StageContext {
     let folder = folder.appending(path: work)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return StageContext(
@@ -101,7 +105,8 @@ struct AllocateStageTests {
       folder: folder,
       cacheFolder: folder.deletingLastPathComponent().appending(path: "cache"),
       exportURL: folder.appending(path: "export"),
-      paths: RecipePaths(recipeFolder: folder)
+      paths: RecipePaths(recipeFolder: folder),
+      listener: listener
     )
   }
 
@@ -118,11 +123,16 @@ struct AllocateStageTests {
   private func run(
     _ tiny: TinyModel,
     _ options: AllocateOptions,
-    _ work: String
+    _ work: String,
+    findsSensitivities: Bool? = nil
   ) throws -> (report: StageReport, file: Data) {
     let model = try tiny.load()
-    let context = try context(tiny.url, work: work)
+    let log = NoteLog()
+    let context = try context(tiny.url, work: work, listener: log)
     let report = try AllocateStage(options).run(model, context)
+    if let findsSensitivities {
+      #expect(log.text.contains("known from an earlier run") == findsSensitivities)
+    }
     let checkpoint = context.folder.appending(path: "checkpoint")
     try FileManager.default.createDirectory(at: checkpoint, withIntermediateDirectories: true)
     try ModelWriter(model, to: checkpoint).finish()
@@ -176,23 +186,35 @@ struct AllocateStageTests {
     let tiny = try TinyModel()
     let (smallest, largest) = try range(tiny)
     let options = options((smallest + largest) / 2)
-    let first = try run(tiny, options, "first")
+    let first = try run(tiny, options, "first", findsSensitivities: false)
     let folder = tiny.result("cache")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     #expect(names.count == 1)
     let kept = try Data(contentsOf: folder.appending(path: names[0]))
-    let second = try run(tiny, options, "second")
+    let second = try run(tiny, options, "second", findsSensitivities: true)
     #expect(second.report == first.report && second.file == first.file)
     var other = options
     other.size = nil
     other.klAtMost = first.report.metrics["predicted_kl"]
-    let third = try run(tiny, other, "third")
+    let third = try run(tiny, other, "third", findsSensitivities: true)
     #expect(third.file.count <= first.file.count)
     #expect(try Data(contentsOf: folder.appending(path: names[0])) == kept)
     try FileManager.default.removeItem(at: folder)
-    let fourth = try run(tiny, options, "fourth")
+    let fourth = try run(tiny, options, "fourth", findsSensitivities: false)
     #expect(fourth.file == first.file)
     #expect(try Data(contentsOf: folder.appending(path: names[0])) == kept)
+    // The head was measured as it is rounded, which these options decide.
+    var damped = options
+    damped.damping = 0.5
+    _ = try run(tiny, damped, "damped", findsSensitivities: false)
+    var ordered = options
+    ordered.order = .stored
+    _ = try run(tiny, ordered, "ordered", findsSensitivities: false)
+    var nearest = damped
+    nearest.method = .nearest
+    _ = try run(tiny, nearest, "nearest", findsSensitivities: false)
+    nearest.damping = 0.01
+    _ = try run(tiny, nearest, "same", findsSensitivities: true)
   }
 
   @Test("predictions are of the size of what is measured, and follow it")
@@ -254,7 +276,9 @@ struct AllocateStageTests {
       readsBaseline: true
     )
     var promise = ModelPromise(model.outline)
-    for (size, count) in [(smallest - 1, 1), (smallest, 0), (largest, 0), (largest + 1, 1)] {
+    for (size, count) in [
+      (smallest - 1, 1), (smallest, 0), (largest, 0), (largest + 1, 1), (2_000_000 << 40, 1),
+    ] {
       let problems = AllocateStage(options(size)).checkInputs(promise, setting)
       #expect(problems.count == count)
     }

@@ -9,13 +9,17 @@ import Testing
 
 @Suite("quantize.gptq")
 struct GPTQStageTests {
-  private func context(_ folder: URL) -> StageContext {
+  private func context(
+    _ folder: URL,
+    listener: any RunListener = SilentListener()
+  ) -> StageContext {
     StageContext(
       modelFolder: folder,
       seed: 1,
       folder: folder,
       exportURL: folder.appending(path: "export"),
-      paths: RecipePaths(recipeFolder: folder)
+      paths: RecipePaths(recipeFolder: folder),
+      listener: listener
     )
   }
 
@@ -40,6 +44,7 @@ struct GPTQStageTests {
       let before = try #require(layer.values["nearest_output_error"])
       let after = try #require(layer.values["output_error"])
       #expect(after <= before && after > 0)
+      #expect(layer.values["bits"] == 4.5 && layer.note?.contains("; GPTQ") == true)
     }
     let before = try #require(report.metrics["nearest_output_error"])
     #expect(try #require(report.metrics["output_error"]) < 0.9 * before)
@@ -143,30 +148,65 @@ struct GPTQStageTests {
   func keptStatistics() throws {
     let tiny = try TinyModel()
     let cache = tiny.url.appending(path: "cache")
-    func run(_ bits: Int) throws -> [UInt8] {
+    func run(_ bits: Int, finds: Bool) throws -> [UInt8] {
       let model = try tiny.load()
+      let log = NoteLog()
       var options = options
       options.calibration.inputs = .original
       options.grid.bits = bits
-      let report = try GPTQStage(options).run(model, context(tiny.url))
+      let report = try GPTQStage(options).run(model, context(tiny.url, listener: log))
       #expect(report.layers.count == 14)
+      #expect(log.text.contains("kept by an earlier run") == finds)
       return model.linears.flatMap { $0.weight.parts.flatMap { $0.tensor.viewedBytes } }
     }
     func kept() throws -> [String] {
       try FileManager.default.contentsOfDirectory(atPath: cache.path).sorted()
     }
-    let first = try run(3)
+    let first = try run(3, finds: false)
     let names = try kept()
     #expect(names.count == 3)
-    let other = try run(4)
+    let other = try run(4, finds: true)
     #expect(try kept() == names)
     try FileManager.default.removeItem(at: cache)
-    #expect(try run(4) == other)
+    #expect(try run(4, finds: false) == other)
     // One that is cut is made again.
     let file = cache.appending(path: names[1])
     try Data(try Data(contentsOf: file).dropLast(4)).write(to: file)
-    #expect(try run(3) == first)
+    #expect(try run(3, finds: false) == first)
     #expect(first != other)
+    // What is kept is what counts.
+    for name in try kept() {
+      let file = cache.appending(path: name)
+      var data = try Data(contentsOf: file)
+      for index in stride(from: 11, to: data.count, by: 4096) { data[index] &+= 1 }
+      try data.write(to: file)
+    }
+    #expect(try run(3, finds: true) != first)
+  }
+
+  @Test("the importance of inputs is written as they were seen, if that is asked for")
+  func importance() throws {
+    let tiny = try TinyModel(.init(tiesEmbeddings: false))
+    let url = tiny.url.appending(path: "imatrix.gguf")
+    _ = try GPTQStage(options).run(try tiny.load(), context(tiny.url))
+    #expect(!FileManager.default.fileExists(atPath: url.path))
+    var options = options
+    options.writeImatrix = true
+    options.selection.targets.append(NamePattern("lm_head"))
+    let model = try tiny.load()
+    _ = try GPTQStage(options).run(model, context(tiny.url))
+    let matrix = try ImportanceMatrix(contentsOf: url)
+    #expect(Set(matrix.entries.keys) == Set(model.linears.map(\.name) + ["lm_head"]))
+    #expect(matrix.chunkSize == 64 && matrix.chunkCount == 8 && matrix.datasets.count == 1)
+    let original = try tiny.load()
+    let set = try options.calibration.load(original, context(tiny.url))
+    let walk = try BlockWalk(original, set, memoryByteCount: 1 << 30, scratch: tiny.url)
+    let first = try #require(try walk.observeBlock(collecting: .gram, advancing: true).first)
+    let entry = try #require(matrix["model.layers.0.self_attn.k_proj"])
+    #expect(entry.count == 512)
+    #expect(
+      entry.sumsOfSquares.elements(as: Float.self) == first.statistics.sumsOfSquares.map(Float.init)
+    )
   }
 
   @Test("a choice of inputs is refused where there is none")
@@ -205,6 +245,7 @@ struct GPTQStageTests {
     #expect(GPTQStage(options).check(&other).map(\.option) == ["type"])
     options = self.options
     options.grid.groupSize = .columns(40)
+    promise = ModelPromise(try tiny.load().outline)
     #expect(GPTQStage(options).check(&promise).map(\.option) == ["group_size"])
   }
 

@@ -137,7 +137,7 @@ struct GPTQTests {
       let grid = Grid(
         bits: 2 + Int(seed % 3),
         groupSize: .columns(32),
-        zero: zeros[Int(seed) % 3],
+        zero: zeros[Int(seed / 3) % 3],
         scale: .leastSquares
       )
       let factor = GramFactor(gram, damping: 0.01, ordering: .importance, span: 32)

@@ -94,16 +94,32 @@ struct TuneStageTests {
       let (tiny, model) = try Self.prepare()
       let report = try Self.run(Self.options { $0.codes = codes }, tiny, model)
       found.append(try #require(report.metrics["validation_divergence"]))
+      for layer in report.layers {
+        #expect(layer.values["bits"] == 3.5 && layer.note?.contains("; scales") == true)
+        #expect(layer.note?.contains("start from their middle") == false)
+      }
     }
     #expect(found[1] < found[0])
   }
 
-  @Test("what it measures is what a later stage finds")
-  func measured() throws {
+  @Test(
+    "what it measures is what a later stage finds, whatever norms are stored as",
+    arguments: [ResultType.float32, .bfloat16]
+  )
+  func measured(_ type: ResultType) throws {
     let (tiny, model) = try Self.prepare()
-    let report = try Self.run(Self.options(), tiny, model)
+    let report = try Self.run(Self.options { $0.normType = type }, tiny, model)
+    #expect(model.norms.allSatisfy { $0.weight.dtype == type.dtype })
+    #expect(report.metrics["validation_step"] ?? 0 > 0)
     // A second run on the result starts where the first ended.
-    let again = try Self.run(Self.options { $0.steps = 1 }, tiny, model)
+    let again = try Self.run(
+      Self.options {
+        $0.steps = 1
+        $0.normType = type
+      },
+      tiny,
+      model
+    )
     let after = try #require(report.metrics["validation_divergence"])
     let start = try #require(again.metrics["validation_divergence_before"])
     #expect(abs(after - start) <= 1e-9 * after)
@@ -117,10 +133,12 @@ struct TuneStageTests {
       $0.rule.learningRate = 30
       $0.rule.schedule = .constant
       $0.rule.warmupSteps = 0
+      $0.normType = .bfloat16
     }
     let report = try Self.run(options, tiny, model)
     #expect(report.warnings.contains { $0.contains("never improved") })
     #expect(Self.weights(model) == before)
+    #expect(model.norms.allSatisfy { $0.weight.dtype == .float32 })
   }
 
   @Test("trains only what is asked for")

@@ -107,6 +107,7 @@ struct TunedWeightTests {
       #expect(unpacked(start) == unpacked(rounded.weight))
       let moves = try #require(tuned.parameters.last)
       #expect(moves.value.largestMagnitude() < 0.4901 && moves.value.sumOfSquares() > 0)
+      #expect(tuned.note == nil)
       moves.value = Tensor(zeros: moves.shape).scaled(by: 1, shift: 1)
       tuned.isRounded = true
       let measured = tuned.composed()
@@ -116,6 +117,38 @@ struct TunedWeightTests {
       let top = UInt8((1 << grid.bits) - 1)
       #expect(unpacked(result) == unpacked(rounded.weight).map { $0 == top ? top : $0 + 1 })
     }
+  }
+}
+
+@Suite("Where trained codes start")
+struct TunedStartTests {
+  /// A weight rounded, and what is taken for the weight before.
+  private func moves(_ bits: Int, _ change: (inout Tensor) -> Void) throws -> (Tensor, String?) {
+    var original = randomMatrix(24, 128, seed: 2)
+    let grid = Grid(bits: bits, groupSize: .columns(32), scale: .leastSquares)
+    let rounded = try roundToNearest(StoredMatrix(original), grid: grid)
+    change(&original)
+    let layer = Linear(name: "layer", stored: StoredWeight(rounded.weight))
+    let tuned = try #require(TunedWeight(layer, unquantized: original, trainsCodes: true))
+    return (try #require(tuned.parameters.last).value, tuned.note)
+  }
+
+  @Test(
+    "from the weight before, unless another matrix or another scale stands there",
+    arguments: 2...8
+  )
+  func starts(bits: Int) throws {
+    let (same, none) = try moves(bits) { _ in }
+    #expect(same.sumOfSquares() > 0 && none == nil)
+    let (scaled, note) = try moves(bits) { weights in
+      weights.withMutableElements(as: Float.self) { values in
+        for index in values.indices { values[index] *= index % 128 < 64 ? 2 : 0.5 }
+      }
+    }
+    #expect(scaled.sumOfSquares() == 0)
+    #expect(note?.contains("start from their middle") == true)
+    let (other, reason) = try moves(bits) { $0 = randomMatrix(24, 128, seed: 3) }
+    #expect(other.sumOfSquares() == 0 && reason?.contains("% of the weights") == true)
   }
 }
 

@@ -62,6 +62,13 @@ struct CompressedTensorsCoding: MatrixCoding {
           : "transformers 5.23 does not open folders with zero points and more than one grid"
       )
     }
+    let crossing = Set(formats.filter(\.crossesWords).map(\.bits)).sorted().map(String.init)
+    if !crossing.isEmpty {
+      notes.append(
+        "codes of \(Wording.list(crossing, "and")) bits are packed across words, which "
+          + "compressed-tensors reads from version 0.18 on"
+      )
+    }
     if formats.contains(where: { $0.scaleType != .float32 }) {
       notes.append("transformers widens weights in the type of their scales, and rounds them to it")
     }
@@ -122,4 +129,9 @@ struct CompressedTensorsCoding: MatrixCoding {
     configuration["quantization_config"] = quantizationConfiguration(model)
     return [:]
   }
+}
+
+extension GroupFormat {
+  /// Whether codes lie across the borders of 32-bit words where they are packed without a gap.
+  var crossesWords: Bool { !32.isMultiple(of: bits) }
 }

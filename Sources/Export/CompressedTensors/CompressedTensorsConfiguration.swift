@@ -54,8 +54,13 @@ extension CompressedTensorsCoding {
       "format": .string(format ?? CompressedLayout.packQuantized.rawValue),
       "quantization_status": .string("compressed"), "config_groups": .object(groups),
       "ignore": .array(ignored.map { .string($0) }), "kv_cache_scheme": .null,
-      "global_compression_ratio": .null, "version": .string("0.17.0"),
+      "global_compression_ratio": .null, "version": .string(version(names.keys.map(\.groups))),
     ])
+  }
+
+  /// The first version of the library whose layout the codes have.
+  private func version(_ formats: [GroupFormat]) -> String {
+    formats.contains { $0.crossesWords } ? "0.18.0" : "0.17.0"
   }
 
   private func inputs(_ kind: ActivationQuantization.Kind) -> JSONValue {

@@ -21,8 +21,8 @@ public enum CompressedLayout: String, RecipeChoice {
 /// transformers and vLLM read.
 ///
 /// Codes and scales are those in memory, bit for bit. Codes there are signed; the bits stored for
-/// `pack-quantized` are ours. Widths of 3, 5, 6 and 7 bits cross word borders, as the library
-/// packs them since version 0.17. Layers whose inputs are quantized say so in `input_activations`;
+/// `pack-quantized` are ours. Codes of 3, 5, 6 and 7 bits cross the borders of words, as the library
+/// packs them since version 0.18; earlier ones leave bits of a word unused. Layers whose inputs are quantized say so in `input_activations`;
 /// a scale that all inputs share is the tensor `input_scale`. A folder with both layouts is of the
 /// format `mixed-precision`.
 ///

@@ -55,14 +55,11 @@ public struct GGUFFormat: ExportFormat {
         plan.byteCount += part.shape.count * 4
         continue
       }
-      let encoding = encoding(part.name, part.format, part.shape.columns, promise.configuration)
-      if let objection = objection(part.format, encoding, columns: part.shape.columns) {
-        let option = isVocabulary(part.name) && embedding != nil ? "embedding" : "type"
-        plan.problems.append(
-          StageProblem("`\(part.name)` is \(part.format): \(objection)", option: option)
-        )
+      if let problem = problem(part, promise.configuration) {
+        plan.problems.append(problem)
         continue
       }
+      let encoding = encoding(part.name, part.format, part.shape.columns, promise.configuration)
       plan.byteCount += TensorDeclaration(part.name, encoding, shape: part.shape).byteCount
     }
     let configuration = promise.configuration
@@ -212,12 +209,37 @@ extension GGUFFormat {
       }
       guard case .elements = format else { return nil }
     }
-    return type.preset?.choice(
-      for: name,
-      columns: columns,
-      in: configuration,
-      hasImportance: hasImportance
-    )
+    guard let preset = type.preset else { return nil }
+    func choice(hasImportance: Bool) -> BlockPreset.Choice {
+      preset.choice(
+        for: name,
+        columns: columns,
+        in: configuration,
+        hasImportance: hasImportance
+      )
+    }
+    // What was fitted to a text has what the mixture gives with an importance matrix.
+    let fitted = choice(hasImportance: true)
+    if case .blocks = format, fitted.stored == .lossless(format, columns: columns) { return fitted }
+    return choice(hasImportance: hasImportance)
+  }
+
+  /// Why a matrix cannot be stored in one of the formats that it may have; nil if it can.
+  private func problem(
+    _ part: ModelPromise.Part,
+    _ configuration: ModelConfiguration
+  ) -> StageProblem? {
+    let columns = part.shape.columns
+    for format in part.expectedFormats {
+      let encoding = encoding(part.name, format, columns, configuration)
+      guard let objection = objection(format, encoding, columns: columns) else { continue }
+      let verb = part.possibleFormats.isEmpty ? "is" : "may become"
+      return StageProblem(
+        "`\(part.name)` \(verb) \(format): \(objection)",
+        option: isVocabulary(part.name) && embedding != nil ? "embedding" : "type"
+      )
+    }
+    return nil
   }
 
   /// Why a matrix cannot be stored in an encoding; nil if it can.
@@ -234,7 +256,10 @@ extension GGUFFormat {
       let way = "; `requantize: true` allows rounding a second time"
       guard case .groups(let groups) = format, case .blocks(let target) = encoding,
         let objection = target.objection(to: groups)
-      else { return "\(encoding) would round it a second time\(way)" }
+      else {
+        return "\(encoding) would round it a second time; `lossless` keeps it, and "
+          + "`requantize: true` allows rounding"
+      }
       return "\(target.name) cannot hold it, as \(objection)\(way)"
     }
   }

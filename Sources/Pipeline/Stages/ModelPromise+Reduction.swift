@@ -28,6 +28,7 @@ extension ModelPromise {
         isLinear: old.isLinear,
         hasBias: old.hasBias
       )
+      part.takeFormat(of: old)
       part.sparsity = old.sparsity
       part.zeroPattern = old.zeroPattern
       guard let extent = extents[name] else { return part }

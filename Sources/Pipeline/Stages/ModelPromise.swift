@@ -27,7 +27,14 @@ public struct ModelPromise: Sendable {
     /// The extents; a linear layer's are `[outputs, inputs]`.
     public var shape: Shape
     /// How the numbers are stored.
-    public var format: WeightFormat
+    ///
+    /// Another format makes ``quantizer`` nil and ``possibleFormats`` empty.
+    public var format: WeightFormat {
+      didSet {
+        quantizer = nil
+        possibleFormats = []
+      }
+    }
     /// Whether it is a weight matrix: a linear layer of a block, the embedding or the head.
     public let isLinear: Bool
     /// Whether the part has a bias, which is not among its numbers.
@@ -39,6 +46,12 @@ public struct ModelPromise: Sendable {
     public var sparsity = 0.0
     /// Where the zeros lie, if they follow a pattern.
     public var zeroPattern: ZeroPattern?
+    /// The stage of the recipe that has quantized the matrix, such as `quantize.gptq`; nil if none
+    /// has, or if it became plain numbers again.
+    public private(set) var quantizer: String?
+    /// What the matrix may be stored as if ``format`` is not certain until the stages before have
+    /// run; empty if it is.
+    public private(set) var possibleFormats: [WeightFormat] = []
 
     /// Creates a part.
     public init(
@@ -55,6 +68,35 @@ public struct ModelPromise: Sendable {
       self.isLinear = isLinear
       self.hasBias = hasBias
       self.activation = activation
+    }
+
+    /// The formats that must be reckoned with: ``possibleFormats``, or the one.
+    public var expectedFormats: [WeightFormat] {
+      possibleFormats.isEmpty ? [format] : possibleFormats
+    }
+
+    /// Promises that a stage quantizes the matrix.
+    ///
+    /// - Parameters:
+    ///   - format: The format, of several the one with the largest matrices.
+    ///   - stage: The stage's kind.
+    ///   - candidates: The formats of which the stage chooses one when it runs; none or one if it
+    ///     is known which.
+    public mutating func quantize(
+      to format: WeightFormat,
+      by stage: String,
+      candidates: [WeightFormat] = []
+    ) {
+      self.format = format
+      quantizer = stage
+      possibleFormats = candidates.count > 1 ? candidates : []
+    }
+
+    /// Takes over from another part what stages have promised of its format.
+    mutating func takeFormat(of other: Part) {
+      format = other.format
+      quantizer = other.quantizer
+      possibleFormats = other.possibleFormats
     }
 
     /// The size in bytes, scales included and a bias not counted.

@@ -42,6 +42,10 @@ public struct ActivationsStage: Stage {
     negativeScales: false
   )
 
+  private static let objection = "has no codes around zero to multiply bytes by"
+  private static let remedy =
+    "leave it out with `exclude`, or quantize it with `zero: symmetric`"
+
   /// Creates the stage.
   public init(_ options: ActivationsOptions) { self.options = options }
 
@@ -58,20 +62,22 @@ public struct ActivationsStage: Stage {
       promise,
       remedy: "its inputs stay as they are"
     )
-    if let misfit = parts.first(where: { !$0.format.isElements && !$0.format.hasIntegerCodes }) {
+    for part in parts {
+      guard let misfit = part.expectedFormats.first(where: { !$0.isMultipliable }) else { continue }
       problems.append(
         StageProblem(
-          "the weight of `\(misfit.name)` is \(misfit.format), which has no codes around zero to "
-            + "multiply bytes by; leave it out with `exclude`, or quantize it with `zero: symmetric`",
+          "the weight of `\(part.name)` \(part.possibleFormats.isEmpty ? "is" : "may become") "
+            + "\(misfit), which \(Self.objection); \(Self.remedy)",
           option: "targets"
         )
       )
+      break
     }
     guard problems.isEmpty else { return problems }
     let kind = options.inputs
     promise.update(Set(parts.map(\.name))) { part in
       part.activation = kind
-      if part.format.isElements { part.format = .groups(Self.grid.format) }
+      if part.format.isElements { part.quantize(to: .groups(Self.grid.format), by: Self.kind) }
     }
     return []
   }
@@ -122,6 +128,17 @@ public struct ActivationsStage: Stage {
 
   /// Marks layer after layer, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
+    // Earlier stages may have chosen formats that were not known before they ran.
+    if let misfit = model.linears.first(where: { linear in
+      options.selection.selects(linear.name) && !linear.format.isMultipliable
+    }) {
+      throw QuantizeError(
+        .unsupported,
+        "the weight is \(misfit.format), which \(Self.objection)",
+        layer: misfit.name,
+        remedy: Self.remedy
+      )
+    }
     var tally = ActivationsTally()
     if options.inputs == .dynamicPerToken {
       for block in model.blocks {
@@ -185,10 +202,11 @@ extension WeightFormat {
     if case .elements(let dtype) = self { dtype != .int8 } else { false }
   }
 
-  /// Whether weights are codes around zero with a scale.
-  fileprivate var hasIntegerCodes: Bool {
+  /// Whether weights can be multiplied by bytes: elements, which are rounded, or codes around zero
+  /// with a scale.
+  fileprivate var isMultipliable: Bool {
     switch self {
-    case .elements(let dtype): dtype == .int8
+    case .elements: true
     case .blocks(let format): format == .q8_0 || format == .q4_0
     case .groups(let format): format.zero == .symmetric
     }

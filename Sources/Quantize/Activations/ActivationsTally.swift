@@ -27,11 +27,16 @@ struct ActivationsTally {
     let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
     var values = values
     values["weight_error"] = rounded?.relativeError
-    values["bytes_before"] = Double(byteCountBefore)
-    values["bytes_after"] = Double(byteCount)
-    let inputs = linear.activation.map { "inputs \($0.kind)" } ?? ""
     layers.append(
-      StageReport.Layer(linear.name, values, note: "\(linear.format.description); \(inputs)")
+      .quantized(
+        linear.name,
+        linear.format,
+        (linear.rows, linear.columns),
+        byteCountBefore: byteCountBefore,
+        method: rounded == nil ? "codes kept" : "nearest",
+        values: values,
+        note: linear.activation.map { "inputs \($0.kind)" }
+      )
     )
     if let error = values["input_error"] { inputErrors.append(error) }
     if let fraction = values["clipped_fraction"] { clipped.append(fraction) }

@@ -68,6 +68,8 @@ public struct AllocateOptions: StageOptions {
   public var order = ColumnOrder.importance
   /// What is added to the diagonal of the Gram matrix at first, in means of it.
   public var damping = 0.01
+  /// Whether the inputs' importance is written to a file.
+  public var writeImatrix = false
 
   /// Creates the default options, which lack a budget.
   public init() {}
@@ -109,6 +111,13 @@ public struct AllocateOptions: StageOptions {
         \.damping,
         in: 0...1,
         "What `gptq` adds to the diagonal of the inputs' Gram matrix, as a share of its mean."
+      ),
+      .field(
+        "write_imatrix",
+        \.writeImatrix,
+        "Whether the mean squares of the layers' inputs are written too, to `imatrix.gguf` in the "
+          + "stage's folder: an importance matrix for `llama-quantize` and `export.gguf`. Embedding "
+          + "and tied head have no entry, a head of its own if it is quantized."
       ),
     ] + Field.fields(of: \.selection)
   }

@@ -32,8 +32,8 @@ public struct AllocateStage: Stage {
   /// Creates the stage.
   public init(_ options: AllocateOptions) { self.options = options }
 
-  /// Finds patterns without a match and matrices that no format fits, and promises the largest
-  /// format, as which one it will be is found out when the stage runs.
+  /// Finds patterns without a match, matrices that no format fits, and those that an earlier stage
+  /// has quantized, and promises the largest format, as one of several that it may be.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     let problems =
       options.selection.check(promise)
@@ -48,9 +48,12 @@ public struct AllocateStage: Stage {
         )
       ]
     }
+    let repeated = options.selection.quantizedBefore(promise)
+    guard repeated.isEmpty else { return repeated }
     promise.update(Set(parts.map(\.name))) { part in
-      if let format = options.candidates(columns: part.shape.columns).last {
-        part.format = .blocks(format)
+      let candidates = options.candidates(columns: part.shape.columns).map(WeightFormat.blocks)
+      if let largest = candidates.last {
+        part.quantize(to: largest, by: Self.kind, candidates: candidates)
       }
       part.sparsity = 0
       part.zeroPattern = nil
@@ -104,11 +107,19 @@ public struct AllocateStage: Stage {
       return sum
         + (largest.map { WeightFormat.blocks($0).byteCount(rows: rows, columns: columns) } ?? 0)
     }
+    var zeros = ZeroNotes()
+    for part in parts {
+      zeros.add(
+        part,
+        losing: "formats are chosen without regard to zeros; `quantize.gptq` keeps them"
+      )
+    }
     return StagePlan(
       matches: options.selection.matches(in: promise),
       peakByteCount: promise.peakByteCount(making: max(kept, calibration, trials)),
       seconds: operations / 6e10,
       notes: ["which format each matrix gets is found out when the stage runs"]
+        + options.selection.notesOnQuantized(promise) + zeros.notes
     )
   }
 
@@ -138,7 +149,10 @@ public struct AllocateStage: Stage {
       [
         "sensitivities", ToolVersion.current, try Digest.of(model: context.modelFolder),
         set.digest, options.method.rawValue,
-      ] + Set(options.formats.map(\.rawValue)).sorted()
+      ]
+        // The head is rounded as it will be, which these decide.
+        + (options.method == .gptq ? [options.order.rawValue, String(options.damping)] : [])
+        + Set(options.formats.map(\.rawValue)).sorted()
         + model.matrices.map(\.name).filter(options.selection.selects)
     )
     let cache = context.cacheFolder.appending(path: "sensitivities-\(key.prefix(16)).json")
@@ -210,8 +224,10 @@ public struct AllocateStage: Stage {
       keepsGram: true
     )
     let rounding = options.rounding
+    var importance = CollectedImportance(set)
     for index in model.blocks.indices {
       try walk.walkBlock(collecting: .gram) { group in
+        importance.add(group.linears, group.statistics)
         try rounding.round(group.linears, group.statistics.gram, &tally.calibrated) { linear in
           formats[linear.name].map { .blocks($0) }
         }
@@ -220,12 +236,15 @@ public struct AllocateStage: Stage {
       try context.finishBlock(index, of: model.blocks.count)
     }
     if formats[model.head.name] != nil {
-      let inputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
+      let statistics = try walk.observeHead(collecting: .gram)
+      if let head = model.untiedHead { importance.add([head], statistics) }
+      let inputs = HeadInputs(model, statistics)
       try rounding.round([model.head], inputs.gram, &tally.calibrated) { linear in
         formats[linear.name].map { .blocks($0) }
       }
       tally.add(model.head, formats[model.head.name])
     }
+    if options.writeImatrix { try importance.write(context) }
     if model.untiedHead != nil, let format = formats[model.embedding.name] {
       let linear = model.embedding
       let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
@@ -250,7 +269,7 @@ extension AllocatedFile {
     let (smallest, largest) = (smallest, largest)
     guard !(smallest...largest).contains(budget.byteCount) else { return nil }
     func text(_ byteCount: Int) -> String {
-      let bits = Double(8 * byteCount) / Double(max(1, parameterCount))
+      let bits = 8 * Double(byteCount) / Double(max(1, parameterCount))
       return "\(byteCount) bytes (\(Wording.number(bits, digits: 4)) bits a weight)"
     }
     let range = "files from \(text(smallest)) to \(text(largest)) can be made of these formats"

@@ -32,7 +32,7 @@ struct AllocationFront: Codable, Sendable, Equatable {
       points.append(
         Point(
           sizeBytes: byteCount,
-          bitsPerWeight: Double(8 * byteCount) / Double(max(1, file.parameterCount)),
+          bitsPerWeight: 8 * Double(byteCount) / Double(max(1, file.parameterCount)),
           predictedKl: file.divergence(picked, sensitivities)
         )
       )
@@ -91,12 +91,13 @@ struct AllocationTally {
   mutating func add(_ linear: Linear, _ format: BlockFormat, byteCountBefore: Int) {
     add(linear, format)
     others.append(
-      StageReport.Layer(
+      .quantized(
         linear.name,
-        [
-          "bytes_before": Double(byteCountBefore), "bytes_after": Double(linear.weight.byteCount),
-        ],
-        note: format.name
+        linear.format,
+        (linear.rows, linear.columns),
+        byteCountBefore: byteCountBefore,
+        method: "nearest",
+        values: [:]
       )
     )
   }

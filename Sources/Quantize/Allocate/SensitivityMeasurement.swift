@@ -42,9 +42,30 @@ struct SensitivityMeasurement {
   ///   with every matrix rounded to every candidate; one over four sequences for each candidate of
   ///   embedding and head and for three complete choices.
   func run() throws -> Sensitivities {
-    let squares = try gradientSquares()
     var result = Sensitivities()
     var importance: [String: Tensor] = [:]
+    let headInputs = try walk(&result, &importance)
+    let reference = Reference(
+      model,
+      Array(set.sequences.prefix(Self.measuredSequences))
+    )
+    try measureAnchors(&result, importance, reference)
+    for linear in [model.embedding, model.untiedHead].compactMap(\.self)
+    where options.selection.selects(linear.name) {
+      result.matrices.append(try measured(linear, headInputs, reference))
+    }
+    return result
+  }
+
+  /// Derives what the layers of blocks do in each format, and returns the inputs of the head if it
+  /// is to be measured.
+  ///
+  /// The walk's activations are gone when complete choices of formats are measured.
+  private func walk(
+    _ result: inout Sensitivities,
+    _ importance: inout [String: Tensor]
+  ) throws -> HeadInputs? {
+    let squares = try gradientSquares()
     let walk = try BlockWalk(
       model,
       set,
@@ -65,17 +86,8 @@ struct SensitivityMeasurement {
       model.blocks[index].release()
       context.progress(index + 1, of: model.blocks.count, unit: "blocks", "errors of candidates")
     }
-    let reference = Reference(
-      model,
-      Array(set.sequences.prefix(Self.measuredSequences))
-    )
-    try measureAnchors(&result, importance, reference)
-    let headInputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
-    for linear in [model.embedding, model.untiedHead].compactMap(\.self)
-    where options.selection.selects(linear.name) {
-      result.matrices.append(try measured(linear, headInputs, reference))
-    }
-    return result
+    guard options.selection.selects(model.head.name) else { return nil }
+    return HeadInputs(model, try walk.observeHead(collecting: .gram))
   }
 
   // MARK: - Gradients
@@ -189,7 +201,7 @@ struct SensitivityMeasurement {
   /// Measures a matrix that is not of a block in each of its formats, rounded as it will be.
   private func measured(
     _ linear: Linear,
-    _ headInputs: HeadInputs,
+    _ headInputs: HeadInputs?,
     _ reference: Reference
   ) throws -> Sensitivities.Matrix {
     defer { linear.trial = nil }
@@ -198,7 +210,7 @@ struct SensitivityMeasurement {
     for (index, format) in candidates.enumerated() {
       let target = QuantizationTarget.blocks(format)
       linear.trial =
-        if linear === model.head, let gram = headInputs.gram {
+        if linear === model.head, let gram = headInputs?.gram {
           try options.rounding.rounded(linear, target, gram).weight
         } else {
           try target.nearest(linear.weight.matrix, importance: nil, layer: linear.name)

@@ -81,6 +81,7 @@ struct CalibratedRounding {
     let before = OutputError(matrix, nearest.matrix, gram: gram)
     var entry = CalibratedTally.Entry(linear.name, byteCountBefore: byteCount, before: before)
     guard let factor else { return (nearest, entry) }
+    entry.deadColumns = factor.deadCount
     let sparsity = keepsZeros && target.hasExactZero ? PrunedMatrix.sparsity(of: linear) : nil
     entry.heldSparsity = sparsity
     let found = try gptq(
@@ -101,6 +102,7 @@ struct CalibratedRounding {
       return (nearest, entry)
     }
     entry.after = after
+    entry.method = "GPTQ"
     if factor.damping > damping { entry.note = "damping \(factor.damping)" }
     return (found, entry)
   }

@@ -35,6 +35,8 @@ public struct GPTQOptions: StageOptions {
   public var damping = 0.01
   /// Whether zeros of pruned matrices stay zero.
   public var keepZeros = true
+  /// Whether the inputs' importance is written to a file.
+  public var writeImatrix = false
 
   /// Creates the default options: every layer of the blocks, 4 bits in groups of 32.
   public init() {}
@@ -65,6 +67,13 @@ public struct GPTQOptions: StageOptions {
           + "pruning has set to zero. Not of weights that are quantized already, nor on grids "
           + "without an exact zero: `zero: offset`, and the types Q4_1, Q5_1, Q2_K, Q4_K, Q5_K, "
           + "IQ4_NL and IQ4_XS."
+      ),
+      .field(
+        "write_imatrix",
+        \.writeImatrix,
+        "Whether the mean squares of the layers' inputs are written too, to `imatrix.gguf` in the "
+          + "stage's folder: an importance matrix for `llama-quantize` and `export.gguf`. Embedding "
+          + "and tied head have no entry, a head of its own if it is quantized."
       ),
     ] + Field.fields(of: \.selection)
   }

@@ -36,8 +36,8 @@ public struct GPTQStage: Stage {
   /// Creates the stage.
   public init(_ options: GPTQOptions) { self.options = options }
 
-  /// Finds patterns without a match, matrices that groups do not divide, and a selected embedding
-  /// that is not the head too.
+  /// Finds patterns without a match, matrices that groups do not divide, a selected embedding that
+  /// is not the head too, and what an earlier stage has quantized.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems =
       options.selection.check(promise)
@@ -66,6 +66,7 @@ public struct GPTQStage: Stage {
         )
       )
     }
+    problems += options.selection.quantizedBefore(promise)
     guard problems.isEmpty else { return problems }
     promise.update(Set(parts.map(\.name))) { part in
       let target = target(part.name, part.shape, configuration)
@@ -75,7 +76,7 @@ public struct GPTQStage: Stage {
         part.sparsity = 0
         part.zeroPattern = nil
       }
-      part.format = target?.format ?? part.format
+      if let target { part.quantize(to: target.format, by: Self.kind) }
     }
     return []
   }
@@ -101,7 +102,7 @@ public struct GPTQStage: Stage {
       // Gram matrices are shared by two layers on average; the walk and both error measures.
       operations += tokens * columns * columns / 2 + 10 * Double(part.shape.count) * columns
     }
-    var notes: [String] = []
+    var notes = options.selection.notesOnQuantized(promise)
     let widest = parts.map(\.shape.columns).max() ?? 0
     if options.calibration.tokenCount < 4 * widest {
       notes.append(
@@ -141,8 +142,10 @@ public struct GPTQStage: Stage {
       damping: options.damping
     )
     var tally = CalibratedTally()
+    var importance = CollectedImportance(set)
     for index in model.blocks.indices {
       try walk.walkBlock(collecting: .gram) { group in
+        importance.add(group.linears, group.statistics)
         try rounding.round(
           group.linears.filter { options.selection.selects($0.name) },
           group.statistics.gram,
@@ -154,11 +157,14 @@ public struct GPTQStage: Stage {
       try context.finishBlock(index, of: model.blocks.count)
     }
     if options.selection.selects(model.head.name) {
-      let inputs = HeadInputs(model, try walk.observeHead(collecting: .gram))
+      let statistics = try walk.observeHead(collecting: .gram)
+      if let head = model.untiedHead { importance.add([head], statistics) }
+      let inputs = HeadInputs(model, statistics)
       try rounding.round([model.head], inputs.gram, &tally) { head in
         target(head.name, [head.rows, head.columns], model.configuration)
       }
     }
+    if options.writeImatrix { try importance.write(context) }
     return tally.report
   }
 

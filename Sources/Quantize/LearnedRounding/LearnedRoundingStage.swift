@@ -25,8 +25,8 @@ public struct LearnedRoundingStage: Stage {
   /// Creates the stage.
   public init(_ options: LearnedRoundingOptions) { self.options = options }
 
-  /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
-  /// is not a layer of a block.
+  /// Finds patterns without a match, matrices that groups do not divide, a selection of what is not
+  /// a layer of a block, and what an earlier stage has quantized.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems =
       options.selection.check(promise)
@@ -40,10 +40,11 @@ public struct LearnedRoundingStage: Stage {
     if let objection = options.grid.objection(to: parts) {
       problems.append(StageProblem(objection, option: "group_size"))
     }
+    problems += options.selection.quantizedBefore(promise)
     guard problems.isEmpty else { return problems }
     let grid = options.grid
     promise.update(Set(parts.map(\.name))) { part in
-      part.format = .groups(grid.format)
+      part.quantize(to: .groups(grid.format), by: Self.kind)
       // A weight that was zero may be rounded away from it.
       part.sparsity = 0
       part.zeroPattern = nil
@@ -73,6 +74,10 @@ public struct LearnedRoundingStage: Stage {
     let activations =
       options.batch * options.calibration.length * 4
       * (8 * model.hiddenSize + 6 * model.feedForwardSize)
+    var zeros = ZeroNotes()
+    for part in parts {
+      zeros.add(part, losing: "learned rounding may move a weight away from zero")
+    }
     return StagePlan(
       matches: options.selection.matches(in: promise),
       peakByteCount: promise.peakByteCount(
@@ -80,6 +85,7 @@ public struct LearnedRoundingStage: Stage {
       ),
       seconds: 2 * Double(passes) * Double(weights) / 6e10,
       notes: ["\(parts.reduce(0) { $0 + $1.shape.count }) weights are moved, a block's at a time"]
+        + options.selection.notesOnQuantized(promise) + zeros.notes
     )
   }
 
@@ -157,7 +163,8 @@ public struct LearnedRoundingStage: Stage {
           squaredError: error,
           squaredNorm: starts[index].squaredNorm
         ),
-        byteCountBefore: sizes[index]
+        byteCountBefore: sizes[index],
+        method: "learned rounding"
       )
     }
     return result

@@ -41,7 +41,8 @@ public struct RoundToNearestStage: Stage {
   /// Creates the stage.
   public init(_ options: RoundToNearestOptions) { self.options = options }
 
-  /// Finds patterns without a match and matrices that groups do not divide.
+  /// Finds patterns without a match, matrices that groups do not divide, and those that an earlier
+  /// stage has quantized.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     let problems = options.selection.check(promise)
     guard problems.isEmpty else { return problems }
@@ -49,9 +50,11 @@ public struct RoundToNearestStage: Stage {
     if let objection = options.grid.objection(to: parts) {
       return [StageProblem(objection, option: "group_size")]
     }
+    let repeated = options.selection.quantizedBefore(promise)
+    guard repeated.isEmpty else { return repeated }
     let grid = options.grid
     promise.update(Set(parts.map(\.name))) { part in
-      part.format = .groups(grid.format)
+      part.quantize(to: .groups(grid.format), by: Self.kind)
       // Only a grid with an exact zero keeps what pruning set to zero.
       if grid.zero == .offset {
         part.sparsity = 0
@@ -65,14 +68,7 @@ public struct RoundToNearestStage: Stage {
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let parts = options.selection.select(from: promise)
     let count = parts.reduce(0) { $0 + $1.shape.count }
-    let quantized = parts.filter { if case .elements = $0.format { false } else { true } }
-    var notes: [String] = []
-    if !quantized.isEmpty {
-      notes.append(
-        "\(Wording.count(quantized.count, "matrix is", "matrices are")) quantized already and "
-          + "will be rounded a second time"
-      )
-    }
+    var notes = options.selection.notesOnQuantized(promise)
     var zeros = ZeroNotes()
     for part in parts { zeros.add(part, .groups(options.grid), keepsZeros: true) }
     notes += zeros.notes
@@ -103,7 +99,7 @@ public struct RoundToNearestStage: Stage {
           layer: linear.name
         )
         linear.weight = rounded.weight
-        tally.add(linear.name, rounded, byteCountBefore: byteCount)
+        tally.add(linear.name, rounded, byteCountBefore: byteCount, method: "nearest")
       }
       if case .block = section { try context.finishBlock(index, of: model.blocks.count) }
     }

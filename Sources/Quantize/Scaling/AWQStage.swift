@@ -28,8 +28,8 @@ public struct AWQStage: Stage {
   /// Creates the stage.
   public init(_ options: AWQOptions) { self.options = options }
 
-  /// Finds patterns without a match, matrices that groups do not divide, and a selection of what
-  /// is not a layer of a block.
+  /// Finds patterns without a match, matrices that groups do not divide, a selection of what is not
+  /// a layer of a block, and what an earlier stage has quantized.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     var problems = options.selection.check(promise) + options.calibration.check(promise)
     guard problems.isEmpty else { return problems }
@@ -41,6 +41,7 @@ public struct AWQStage: Stage {
     if let objection = options.grid.objection(to: parts) {
       problems.append(StageProblem(objection, option: "group_size"))
     }
+    problems += options.selection.quantizedBefore(promise)
     guard problems.isEmpty else { return problems }
     let scaled = promise.scalingPairs.filter(scales).flatMap(\.linears)
     promise.update(Set(scaled.map(\.name))) { part in
@@ -49,7 +50,7 @@ public struct AWQStage: Stage {
     guard options.rounding == .nearest else { return [] }
     let grid = options.grid
     promise.update(Set(parts.map(\.name))) { part in
-      part.format = .groups(grid.format)
+      part.quantize(to: .groups(grid.format), by: Self.kind)
       // Only a grid with an exact zero keeps what pruning set to zero.
       if grid.zero == .offset {
         part.sparsity = 0
@@ -142,7 +143,12 @@ public struct AWQStage: Stage {
             + "float32 afterwards"
       )
     }
-    return notes
+    guard options.rounding == .nearest else { return notes }
+    var zeros = ZeroNotes()
+    for part in options.selection.select(from: promise) {
+      zeros.add(part, .groups(options.grid), keepsZeros: true)
+    }
+    return notes + zeros.notes
   }
 
   /// Walks through the model, storing each block when it is complete.
@@ -171,6 +177,15 @@ public struct AWQStage: Stage {
       try context.finishBlock(index, of: model.blocks.count)
     }
     return tally.report(order: model.linears.map(\.name))
+  }
+
+  private func method(scales: Bool) -> String {
+    switch (options.rounding, scales) {
+    case (.nearest, true): "AWQ"
+    case (.nearest, false): "nearest"
+    case (.none, true): "scales moved"
+    case (.none, false): "left alone"
+    }
   }
 
   private func scale(
@@ -209,6 +224,7 @@ public struct AWQStage: Stage {
           "nearest_output_error": layer.nearest.relative, "output_error": layer.scaled.relative,
           "power": found.power,
         ],
+        method: method(scales: scales),
         note: scales ? (found.usesWeights ? "with weights" : nil) : "not scaled"
       )
     }

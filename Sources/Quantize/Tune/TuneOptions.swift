@@ -127,7 +127,12 @@ public struct TuneOptions: StageOptions {
         in: .above(0.0, through: 1e6),
         "Minutes from one saved state to the next; an interrupted run goes on from the last."
       ),
-      .field("norm_type", \.normType, "The type in which trained norms are stored."),
+      .field(
+        "norm_type",
+        \.normType,
+        "The type in which trained norms are stored, and rounded to whenever the divergence is "
+          + "measured. Norms of a start that is kept stay as they were."
+      ),
     ]
   }
 

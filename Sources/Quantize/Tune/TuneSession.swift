@@ -44,11 +44,11 @@ struct TuneSession {
       )
     }
     let (weights, norms) = prepare()
-    let parameters = weights.flatMap(\.parameters) + norms.map { $0.makeTrainable() }
+    let parameters = weights.flatMap(\.parameters) + norms.parameters
     for weight in weights { weight.begin() }
     let result: TrainingResult
     do {
-      result = try loop(data, parameters, weights).run(
+      result = try loop(data, parameters, weights, norms).run(
         folder: context.stateFolder,
         fingerprint: [
           "data": data.fingerprint, "seed": String(context.seed),
@@ -63,7 +63,7 @@ struct TuneSession {
     for name in ["metrics.jsonl", "timing.jsonl"] { try keep(name) }
     let isUnchanged = result.restored?.step == 0
     for weight in weights { isUnchanged ? weight.cancel() : weight.finish() }
-    for norm in norms { norm.freeze(as: options.normType.dtype) }
+    norms.freeze(isUnchanged: isUnchanged)
     TensorMemory.trim()
     let report = report(result, data, weights, parameters)
     for index in model.blocks.indices {
@@ -74,7 +74,7 @@ struct TuneSession {
 
   // MARK: - Preparing
 
-  private func prepare() -> (weights: [TunedWeight], norms: [Normalization]) {
+  private func prepare() -> (weights: [TunedWeight], norms: TunedNorms) {
     let precision = options.compute.compute.precision
     if options.compute.compute == .bfloat16 && precision == .float32 {
       context.warn("this processor has no bfloat16 products: computed in float32")
@@ -97,7 +97,7 @@ struct TuneSession {
     let norms =
       options.parts.norms
       ? model.norms.filter { options.selection.selects($0.name) } : []
-    return (weights, norms)
+    return (weights, TunedNorms(norms, storedAs: options.normType.dtype))
   }
 
   private func steps(_ data: TrainingData) -> Int {
@@ -109,7 +109,8 @@ struct TuneSession {
   private func loop(
     _ data: TrainingData,
     _ parameters: [Parameter],
-    _ weights: [TunedWeight]
+    _ weights: [TunedWeight],
+    _ norms: TunedNorms
   ) -> TrainingLoop<TokenBatch> {
     var settings = TrainingOptions(schedule: options.rule.schedule(steps: steps(data)))
     settings.partsPerStep = options.batches.accumulation
@@ -137,7 +138,10 @@ struct TuneSession {
       validationLoss: {
         for weight in weights { weight.isRounded = true }
         defer { for weight in weights { weight.isRounded = false } }
-        return measured.mean { divergence($0, $1, recompute: .none) }
+        let isStart = norms.areAtStart && weights.allSatisfy(\.isAtStart)
+        return norms.asStored(isUnchanged: isStart) {
+          measured.mean { divergence($0, $1, recompute: .none) }
+        }
       },
       onProgress: report
     )
@@ -213,8 +217,17 @@ struct TuneSession {
     if result.restored?.step == 0 {
       report.warnings.append("tuning never improved on the start, which is kept unchanged")
     }
-    report.layers = weights.map {
-      StageReport.Layer($0.linear.name, ["scale_change": $0.relativeChange])
+    report.layers = weights.map { weight in
+      let linear = weight.linear
+      return .quantized(
+        linear.name,
+        linear.format,
+        (linear.rows, linear.columns),
+        byteCountBefore: linear.format.byteCount(rows: linear.rows, columns: linear.columns),
+        method: options.codes == .fixed ? "scales tuned" : "scales and codes tuned",
+        values: ["scale_change": weight.relativeChange],
+        note: weight.note
+      )
     }
     for (counts, (name, _)) in zip(data.counts, data.summaries) where counts.dropped > 0 {
       report.warnings.append("\(counts.dropped) documents of \(name) are too long and left out")

@@ -167,7 +167,11 @@ struct TuneEstimate {
   }
 
   var plan: StagePlan {
-    StagePlan(
+    var zeros = ZeroNotes()
+    if options.codes == .straightThrough {
+      for part in matrices { zeros.add(part, losing: "trained codes may leave zero") }
+    }
+    return StagePlan(
       matches: options.selection.targets.map { pattern in
         let matched = candidates.filter { pattern.matches($0.name) }
         return StagePlan.Match(
@@ -184,7 +188,7 @@ struct TuneEstimate {
       },
       notes: [
         "\(parameterCount) parameters are trained", "the original model is read beside this one",
-      ]
+      ] + zeros.notes
     )
   }
 

@@ -1,4 +1,5 @@
 internal import Models
+internal import Pipeline
 internal import Tensor
 
 /// A quantized weight in training: its scales and offsets, and its codes if these are trained too.
@@ -17,6 +18,9 @@ final class TunedWeight {
   private let scaleChange: Parameter
   private let offsetChange: Parameter?
   private let rounding: Rounding?
+  /// What the reader of the report should know of where codes start; nil if they start from the
+  /// weight before it was quantized, or are not trained.
+  let note: String?
 
   /// How codes are chosen anew.
   private struct Rounding {
@@ -30,8 +34,9 @@ final class TunedWeight {
   ///
   /// - Parameters:
   ///   - linear: The layer.
-  ///   - unquantized: What the weight was before it was quantized, `[outputs, inputs]`, float32; nil
-  ///     if that is not known.
+  ///   - unquantized: What the weight may have been before it was quantized, `[outputs, inputs]`,
+  ///     float32; nil if nothing is known of that. Where rounding it does not give the codes, such
+  ///     as when scales have moved between layers since, codes start from their middle.
   ///   - trainsCodes: Whether the codes are trained; only those of integer groups can be.
   init?(_ linear: Linear, unquantized: Tensor? = nil, trainsCodes: Bool = false) {
     guard let codes = ScaledCodes(linear.weight) else { return nil }
@@ -43,12 +48,23 @@ final class TunedWeight {
       Parameter("\(linear.name).weight_offset", Tensor(zeros: $0.shape))
     }
     guard trainsCodes, let groups = original as? GroupQuantizedWeight else {
-      rounding = nil
+      (rounding, note) = (nil, nil)
       return
     }
-    let moves =
-      unquantized.map { Self.residue($0, codes) }
-      ?? Tensor(zeros: [linear.rows, linear.columns])
+    let moves: Tensor
+    switch unquantized.map({ Self.residue($0, codes) }) {
+    case (let residue, let share)? where share >= Self.leastShare:
+      (moves, note) = (residue, nil)
+    case (_, let share)?:
+      moves = Tensor(zeros: [linear.rows, linear.columns])
+      let percent = Wording.number(100 * share, digits: 2)
+      note =
+        "codes start from their middle: only \(percent) % of the weights are those of the teacher, "
+        + "rounded"
+    case nil:
+      moves = Tensor(zeros: [linear.rows, linear.columns])
+      note = "codes start from their middle: the teacher has no such matrix"
+    }
     rounding = Rounding(
       source: groups.matrix,
       grid: LevelGrid(groups),
@@ -74,6 +90,7 @@ final class TunedWeight {
         Tensor(zeros: [linear.rows, linear.columns])
       )
     )
+    note = nil
   }
 
   /// What is trained.
@@ -85,6 +102,13 @@ final class TunedWeight {
   var relativeChange: Double {
     let change = scaleChange.value.detached
     return (change.sumOfSquares() / Double(max(1, change.count))).squareRoot()
+  }
+
+  /// Whether scales and offsets are as they were.
+  var isAtStart: Bool {
+    [scaleChange, offsetChange].compactMap(\.self).allSatisfy {
+      $0.value.detached.sumOfSquares() == 0
+    }
   }
 
   /// Starts: the layer multiplies by what the parameters make.
@@ -157,9 +181,16 @@ final class TunedWeight {
     isRounded ? values.detached.converted(to: codes.scaleType).converted(to: .float32) : values
   }
 
+  /// The least share of weights that must round to their codes for a matrix to count as what was
+  /// quantized; the others may have been clipped.
+  private static let leastShare = 0.9
+
   /// How far from its code each weight lay before it was rounded, in codes, inside of what rounds
-  /// to the code it has.
-  private static func residue(_ unquantized: Tensor, _ codes: ScaledCodes) -> Tensor {
+  /// to the code it has; and the share of those that lie there.
+  private static func residue(
+    _ unquantized: Tensor,
+    _ codes: ScaledCodes
+  ) -> (moves: Tensor, share: Double) {
     let (rows, columns) = (unquantized.shape[0], unquantized.shape[1])
     let quantized = codes.scales.scaledLevels(
       of: codes.levels,
@@ -174,7 +205,11 @@ final class TunedWeight {
     let steps =
       (unquantized - quantized).reshaped(groups) * scales
       / (scales * scales).maximum(Tensor([Float.leastNormalMagnitude], shape: [1]))
-    return steps.minimum(limit).maximum(limit.scaled(by: -1)).reshaped([rows, columns])
+    let near = steps.withElements(as: Float.self) { $0.count { abs($0) <= 0.501 } }
+    return (
+      steps.minimum(limit).maximum(limit.scaled(by: -1)).reshaped([rows, columns]),
+      Double(near) / Double(max(1, steps.count))
+    )
   }
 }
 
