@@ -19,10 +19,12 @@ public struct InputStatistics: Sendable {
     public static let histogram = Selection(rawValue: 8)
     /// Some of the inputs themselves.
     public static let samples = Selection(rawValue: 16)
-    /// All of these over inputs of the output and down projections that are divided by the root mean
-    /// square of the residual stream after the layer, so that a token counts by what its output
-    /// changes there and not by its length: the first token of a text may have inputs a thousand
-    /// times as long as others. Only of ``BlockWalk/observeBlock(collecting:advancing:)``.
+    /// All of these over inputs that count by what they change, not by their length.
+    ///
+    /// Inputs of the output and down projections are divided by the root mean square of the residual
+    /// stream after the layer: the first token of a text may have inputs a thousand times as long
+    /// as others, and outputs that the next normalization divides again. Only of
+    /// ``BlockWalk/observeBlock(collecting:advancing:)``.
     public static let balanced = Selection(rawValue: 32)
   }
 
