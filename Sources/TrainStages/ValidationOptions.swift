@@ -27,7 +27,7 @@ public struct ValidationOptions: OptionGroup {
         \.fraction,
         in: 0..<1,
         "Without `data`: how much of the training data's end is set aside to measure on; 0 for "
-          + "no validation."
+          + "no validation. Not used with `data`."
       ),
       .field("every", \.every, in: 1..., "Steps from one measurement to the next."),
       .field("tokens", \.tokens, in: 1..., "How many tokens are measured on at most."),
@@ -51,11 +51,6 @@ public struct ValidationOptions: OptionGroup {
   /// What does not go together.
   public func problems() -> [StageProblem] {
     var problems: [StageProblem] = []
-    if !data.isEmpty && fraction > 0 {
-      problems.append(
-        StageProblem("is for training without `data`", option: "fraction")
-      )
-    }
     if patience != nil && !isOn {
       problems.append(
         StageProblem("needs `data` or `fraction` to measure on", option: "patience")
