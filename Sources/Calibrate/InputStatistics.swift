@@ -78,3 +78,15 @@ public struct MagnitudeHistogram: Sendable {
   /// The number of values counted.
   public var total: Int64 { counts.reduce(0, +) }
 }
+
+extension Tensor {
+  /// Inputs of a layer, each divided by the root mean square of the residual stream that the layer's
+  /// output is added to, as the next normalization divides the output.
+  func balanced(by stream: Tensor) -> Tensor {
+    let columns = stream.shape.columns
+    let rows = stream.count / columns
+    let squares = (stream * stream).reshaped([rows, columns]).rowSums().elements(as: Float.self)
+    let factors = squares.map { $0 > 0 ? (Float(columns) / $0).squareRoot() : 0 }
+    return reshaped([rows, count / rows]) * Tensor(factors, shape: [rows, 1])
+  }
+}

@@ -8,6 +8,11 @@ internal import Tensor
 struct CollectedImportance {
   /// What the file in a stage's folder is called.
   static let fileName = "imatrix.gguf"
+  /// What the option `write_imatrix` of a stage means.
+  static let summary =
+    "Whether the mean squares of the layers' inputs are written too, to `imatrix.gguf` in the "
+    + "stage's folder: an importance matrix for `llama-quantize` and `export.gguf`. Embedding "
+    + "and tied head have no entry, a head of its own if it is quantized."
 
   private(set) var matrix: ImportanceMatrix
 

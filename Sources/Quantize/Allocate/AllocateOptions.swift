@@ -112,13 +112,7 @@ public struct AllocateOptions: StageOptions {
         in: 0...1,
         "What `gptq` adds to the diagonal of the inputs' Gram matrix, as a share of its mean."
       ),
-      .field(
-        "write_imatrix",
-        \.writeImatrix,
-        "Whether the mean squares of the layers' inputs are written too, to `imatrix.gguf` in the "
-          + "stage's folder: an importance matrix for `llama-quantize` and `export.gguf`. Embedding "
-          + "and tied head have no entry, a head of its own if it is quantized."
-      ),
+      .field("write_imatrix", \.writeImatrix, CollectedImportance.summary),
     ] + Field.fields(of: \.selection)
   }
 

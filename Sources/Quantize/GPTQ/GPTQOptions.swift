@@ -68,13 +68,7 @@ public struct GPTQOptions: StageOptions {
           + "without an exact zero: `zero: offset`, and the types Q4_1, Q5_1, Q2_K, Q4_K, Q5_K, "
           + "IQ4_NL and IQ4_XS."
       ),
-      .field(
-        "write_imatrix",
-        \.writeImatrix,
-        "Whether the mean squares of the layers' inputs are written too, to `imatrix.gguf` in the "
-          + "stage's folder: an importance matrix for `llama-quantize` and `export.gguf`. Embedding "
-          + "and tied head have no entry, a head of its own if it is quantized."
-      ),
+      .field("write_imatrix", \.writeImatrix, CollectedImportance.summary),
     ] + Field.fields(of: \.selection)
   }
 

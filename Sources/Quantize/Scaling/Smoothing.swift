@@ -89,7 +89,8 @@ struct SmoothingProblem {
   /// - Returns: The scales, and `α` unless they are by themselves.
   /// - Throws: ``QuantizeError`` if a weight is not finite.
   func bestScales() throws(QuantizeError) -> (scales: [Float], alpha: Double?) {
-    var best = (scales: [Float](), alpha: Double?.none, error: Double.infinity)
+    // What is taken if no error is a number, as where outputs overflow.
+    var best = (scales: scales(alpha: 0.5), alpha: Double?.some(0.5), error: Double.infinity)
     for alpha in (0...20).map({ Double($0) / 20 }) + [nil] {
       let scales = alpha.map(scales(alpha:)) ?? pair.attainable(program.minimum())
       let error = try errors(scales).reduce(0) { $0 + $1.relative }
