@@ -48,7 +48,7 @@ public struct CalibrationOptions: OptionGroup {
         \.inputs,
         "Whose inputs layers are fitted to, in stages that change one layer after the other. "
           + "`original` is less accurate; `quantize.gptq` and `quantize.allocate` then keep what "
-          + "they know of inputs in the run's `cache` folder, about `2 · width²` bytes for each "
+          + "they know of inputs in the recipe's `cache`, about `2 · width²` bytes for each "
           + "group of layers, so that another choice of bits skips the passes over the text."
       ),
     ]

@@ -3,7 +3,6 @@ internal import Datasets
 package import Foundation
 public import Models
 public import Pipeline
-internal import Tokenizers
 
 /// Sequences of tokens of one length to run through a model.
 public struct CalibrationSet: Sendable {
@@ -75,50 +74,38 @@ extension CalibrationOptions {
   ///
   /// - Parameters:
   ///   - model: The model, whose tokenizer is used.
-  ///   - context: Where paths start; warned if the text is shorter than asked for.
+  ///   - context: Where paths start; warned if the text is shorter than it should be.
+  ///   - unknowns: How many numbers are solved for with the text at once; 0 if none are.
   /// - Returns: As many whole sequences as the text has, at most those asked for.
   /// - Throws: `DatasetError` if the text cannot be read or does not fill one sequence;
   ///   `TokenizerError` or `ModelError` if it cannot be tokenized.
-  public func load(_ model: LanguageModel, _ context: StageContext) throws -> CalibrationSet {
-    let source = text.source(context.paths)
-    let tokens = try tokens(of: source, model.tokenizer())
+  public func load(
+    _ model: LanguageModel,
+    _ context: StageContext,
+    unknowns: Int = 0
+  ) throws -> CalibrationSet {
+    let text = try read(model, context.paths)
     let windows = try TokenWindows(
-      tokens,
+      text.tokens,
       length: length,
       limit: tokenCount,
-      source: source.description
+      source: text.name
     )
     let vocabulary = model.configuration.vocabularySize
-    if let largest = tokens.max(), Int(largest) >= vocabulary {
+    if let largest = text.tokens.max(), Int(largest) >= vocabulary {
       throw DatasetError(
         .otherData,
         "the tokenizer gives token \(largest), and the model has \(vocabulary)",
-        at: source.description,
+        at: text.name,
         remedy: "tokenizer and weights belong to different models"
       )
     }
-    if windows.count < sequences {
-      context.warn(
-        "\(source) fills \(windows.count) of the \(sequences) sequences of \(length) tokens asked "
-          + "for calibration"
-      )
-    }
-    return CalibrationSet(
-      (0..<windows.count).map { windows[$0] },
-      name: source.description
-    )
+    for warning in text.warnings(unknowns: unknowns) { context.warn(warning) }
+    return CalibrationSet((0..<windows.count).map { windows[$0] }, name: text.name)
   }
 
-  /// The text's tokens, or at least as many as are asked for: no more is read than that needs.
-  private func tokens(of source: TextSource, _ tokenizer: Tokenizer) throws -> [Int32] {
-    // Some more, as the last tokens of a text that is cut would go on.
-    let enough = tokenCount + 256
-    var byteCount = 8 * enough
-    while true {
-      let (text, isWhole) = try source.read(first: byteCount)
-      let tokens = try tokenizer.encode(text)
-      if isWhole || tokens.count >= enough { return tokens }
-      byteCount *= 2
-    }
+  /// Reads and tokenizes the text, as far as it is used.
+  func read(_ model: LanguageModel, _ paths: RecipePaths) throws -> CalibrationText {
+    try CalibrationText(self, model.tokenizer(), paths)
   }
 }

@@ -1,4 +1,3 @@
-public import Foundation
 public import Pipeline
 
 /// How a teacher's outputs are kept.
@@ -29,28 +28,4 @@ public struct CacheOptions: OptionGroup {
       ),
     ]
   }
-}
-
-/// The path of a folder that runs share, relative to the recipe's folder.
-public struct CachePath: RecipeText, Hashable {
-  /// The path as written.
-  public var path: String
-
-  /// Creates a path.
-  public init(_ path: String) { self.path = path }
-
-  /// “the path of a folder”.
-  public static var typeName: String { "the path of a folder" }
-
-  /// Reads a path; the folder need not be there.
-  public init?(recipeText: String) {
-    guard !recipeText.isEmpty, !recipeText.contains("\0") else { return nil }
-    path = recipeText
-  }
-
-  /// The path as written.
-  public var recipeText: String { path }
-
-  /// The folder meant.
-  public func url(_ paths: RecipePaths) -> URL { paths.input(path) }
 }

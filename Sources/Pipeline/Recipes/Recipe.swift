@@ -8,6 +8,8 @@ public struct Recipe: OptionGroup {
   public var model = ModelInput.existing(ModelPath(""))
   /// Where all randomness starts.
   public var seed: UInt64 = 0
+  /// Where stages keep what serves other recipes too; nil for the run directory.
+  public var cache: CachePath?
   /// How results are measured; nil to measure sizes only.
   public var evaluation: EvaluationSettings?
   /// What is done, in order.
@@ -38,6 +40,13 @@ public struct Recipe: OptionGroup {
         "seed",
         \.seed,
         "Where all randomness starts; the same seed gives the same bytes."
+      ),
+      .field(
+        "cache",
+        \.cache,
+        "A folder in which stages keep what takes long to find out and serves other recipes too, "
+          + "such as matrices' sensitivities, found again by the content of model and text; made if "
+          + "it is not there. By default `cache` in the run directory, which serves only it."
       ),
       .field(
         "evaluation",
@@ -99,7 +108,7 @@ public struct Recipe: OptionGroup {
 
   static let reservedNames: Set<String> = [
     "recipe.yaml", "recipe.resolved.yaml", "environment.json", "report.json", "report.md",
-    "report.html", "report.xml", "log.txt", "run.lock",
+    "report.html", "report.xml", "log.txt", "run.lock", "cache",
   ]
 
   private var gateProblems: [StageProblem] {

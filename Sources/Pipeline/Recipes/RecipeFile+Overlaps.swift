@@ -17,12 +17,12 @@ extension RecipeFile {
   /// - Returns: Warnings by the stage's index; empty if nothing is measured.
   /// - Complexity: Reads the evaluation's text, the calibration texts, and 16 MB of each data set;
   ///   less than a second for each of that size.
-  func overlaps() -> [Int: [String]] {
+  func overlaps() -> [Int: [StageProblem]] {
     guard let evaluation = recipe.evaluation else { return [:] }
     let measured = evaluation.perplexity
     var prepared: TextOverlap?
     var found: [FittedText.Content: String] = [:]
-    var warnings: [Int: [String]] = [:]
+    var warnings: [Int: [StageProblem]] = [:]
     for (index, stage) in recipe.stages.enumerated() {
       for fitted in stage.stage.fittedTexts where !fitted.isApart(from: measured) {
         if found[fitted.content] == nil {
@@ -35,7 +35,9 @@ extension RecipeFile {
           found[fitted.content] = overlap.share > Self.allowedShare ? Self.warning(overlap) : ""
         }
         guard let warning = found[fitted.content], !warning.isEmpty else { continue }
-        warnings[index, default: []].append("`\(fitted.option)` \(warning)")
+        warnings[index, default: []].append(
+          StageProblem("`\(fitted.option)` \(warning)", option: fitted.option)
+        )
       }
     }
     return warnings

@@ -14,11 +14,14 @@ public struct RecipeProblem: Error, Sendable, Hashable {
 
 extension RecipeProblem: CustomStringConvertible {
   /// The problem as compilers print them: `file:line:column: error: …`, the line, and a caret.
-  public var description: String {
-    guard let position else { return "error: \(message)" }
+  public var description: String { described(as: "error") }
+
+  /// The problem as compilers print them, and called otherwise, such as `warning`.
+  public func described(as severity: String) -> String {
+    guard let position else { return "\(severity): \(message)" }
     // Further lines of a message, such as what to do, come after the place.
     let lines = message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-    let headline = "\(position): error: \(lines.first ?? "")"
+    let headline = "\(position): \(severity): \(lines.first ?? "")"
     let rest = lines.dropFirst().map { "\n\($0)" }.joined()
     return headline + (position.snippet.map { "\n\($0)" } ?? "") + rest
   }

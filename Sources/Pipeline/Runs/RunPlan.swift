@@ -31,6 +31,8 @@ public struct RunPlan: Sendable {
   public let evaluationCount: Int
   /// How many of these are of models that stages leave and that something later is made of.
   public let evaluatedStageCount: Int
+  /// What stops nothing and may spoil results, each at its place in the recipe.
+  public let warnings: [RecipeProblem]
 
   /// About how long everything takes, in seconds; nil if a stage does not say.
   public var totalSeconds: Double? {
@@ -91,6 +93,7 @@ extension RecipeFile {
     let promise = ModelPromise(model.outline)
     var current = promise
     var rows: [RunPlan.Row] = []
+    var warnings: [RecipeProblem] = []
     var readsBaseline = true
     let overlaps = inputsAreThere && evaluator != nil ? overlaps() : [:]
     for (index, stage) in recipe.stages.enumerated() {
@@ -113,7 +116,9 @@ extension RecipeFile {
         plan.outputByteCount = plan.outputByteCount ?? current.byteCount
         plan.bitsPerWeight = plan.bitsPerWeight ?? current.bitsPerWeight
       }
-      plan.notes += overlaps[index] ?? []
+      plan.warnings += overlaps[index] ?? []
+      plan.notes += plan.warnings.map(\.message)
+      warnings += plan.warnings.map { problem($0, under: "stages.\(index)") }
       let title = Recipe.folderName(index, stage.kind)
       rows.append(RunPlan.Row(title: title, effect: stage.effect, plan: plan))
     }
@@ -137,7 +142,8 @@ extension RecipeFile {
       },
       evaluationCount: isMeasured ? measured.count + 1 : 0,
       evaluatedStageCount: isMeasured
-        ? measured.filter { recipe.stages[$0].effect == .changesModel }.count : 0
+        ? measured.filter { recipe.stages[$0].effect == .changesModel }.count : 0,
+      warnings: warnings
     )
   }
 }

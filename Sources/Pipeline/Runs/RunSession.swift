@@ -261,7 +261,7 @@ struct RunSession {
   /// as it is.
   private mutating func warnOfOverlaps() {
     guard runner.evaluator != nil else { return }
-    overlaps = file.overlaps()
+    overlaps = file.overlaps().mapValues { $0.map(\.message) }
     for index in overlaps.keys.sorted() {
       let title = Recipe.folderName(index, recipe.stages[index].kind)
       for warning in overlaps[index] ?? [] { log.receive(.warning("\(title): \(warning)")) }

@@ -47,7 +47,7 @@ struct StageWork {
       baselineURL: session.original.folder,
       seed: session.seed(index),
       folder: working,
-      cacheFolder: directory.cache,
+      cacheFolder: session.recipe.cache?.url(session.file.paths) ?? directory.cache,
       exportURL: export.appending(path: stage.exportName),
       paths: session.file.paths,
       listener: session.log,

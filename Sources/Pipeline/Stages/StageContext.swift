@@ -19,8 +19,8 @@ public final class StageContext {
   /// A folder for what takes long to find out and serves other options too, such as the measured
   /// sensitivities of a model's matrices.
   ///
-  /// All stages of a run directory share it and it is never emptied, so that file names say what
-  /// the content depends on. It does not exist before a stage creates it.
+  /// All stages of a run directory share it, or all recipes that name it; it is never emptied, so
+  /// that file names say what the content depends on. It does not exist before a stage creates it.
   public let cacheFolder: URL
   /// Where a stage that exports writes its file or folder.
   ///
@@ -40,7 +40,7 @@ public final class StageContext {
   ///   - baselineURL: The recipe's model; the stage's input if nil.
   ///   - seed: The stage's seed.
   ///   - folder: An existing folder for the stage's files.
-  ///   - cacheFolder: What stages of the run directory keep; inside `folder` if nil.
+  ///   - cacheFolder: What stages keep for one another; inside `folder` if nil.
   ///   - exportURL: Where an export goes.
   ///   - paths: Where paths of the recipe start.
   ///   - listener: Who is told about progress.

@@ -31,6 +31,9 @@ public struct StagePlan: Sendable, Hashable {
   public var seconds: Double?
   /// Remarks for the reader of the plan, such as which matrices fall back to another format.
   public var notes: [String]
+  /// What does not stop the stage and may spoil its result, such as a text that is too short, each
+  /// with the option to look at.
+  public var warnings: [StageProblem] = []
 
   /// Creates a plan.
   public init(

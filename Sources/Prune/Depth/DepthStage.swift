@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 internal import Foundation
 public import Models
 public import Pipeline
@@ -16,7 +16,7 @@ public import Pipeline
 /// Unreasonable Ineffectiveness of the Deeper Layers*, 2024, arXiv:2403.17887 (with `contiguous`);
 /// Kim et al., *Shortened LLaMA*, 2024, arXiv:2402.02834 (`perplexity`, there without the greedy
 /// choice). Differs from them as ``DepthOptions`` lets it: ends are protected by default.
-public struct DepthStage: Stage {
+public struct DepthStage: CalibratedStage {
   /// `prune.depth`.
   public static let kind = "prune.depth"
   /// What the stage does.
@@ -55,14 +55,8 @@ public struct DepthStage: Stage {
     return problems
   }
 
-  /// The calibration text, if one is read.
-  public var fittedTexts: [FittedText] { measures ? [options.calibration.fittedText()] : [] }
-
-  /// Needs the tokenizer to measure.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    guard measures else { return [] }
-    return CalibrationOptions.tokenizerProblems(of: model)
-  }
+  /// The calibration text, if blocks are measured.
+  public var calibration: CalibrationOptions? { measures ? options.calibration : nil }
 
   /// Says how many blocks go and what remains, and estimates how long measuring takes.
   public func plan(_ promise: ModelPromise) -> StagePlan {

@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 internal import Foundation
 public import Models
 public import Pipeline
@@ -17,7 +17,7 @@ internal import Tensor
 /// Source for looking at one layer at a time: Han et al., *Learning both Weights and Connections
 /// for Efficient Neural Networks*, 2015, arXiv:1506.02626, section 4.1 and figure 6, there by
 /// accuracy.
-public struct ScanStage: Stage {
+public struct ScanStage: CalibratedStage {
   /// `prune.scan`.
   public static let kind = "prune.scan"
   /// What the stage does.
@@ -48,10 +48,14 @@ public struct ScanStage: Stage {
     return problems
   }
 
-  /// Needs the tokenizer to measure.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
-  }
+  /// The calibration text.
+  public var calibration: CalibrationOptions? { options.calibration }
+
+  /// `text`, as the stage has no other options of the kind.
+  public static var calibrationText: String { "text" }
+
+  /// None: nothing is fitted.
+  public var fittedTexts: [FittedText] { [] }
 
   /// Says what is scanned, and estimates time and memory.
   public func plan(_ promise: ModelPromise) -> StagePlan {

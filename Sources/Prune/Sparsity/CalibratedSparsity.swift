@@ -1,6 +1,7 @@
 internal import Calibrate
 internal import Models
 internal import Pipeline
+internal import Tensor
 
 /// What the stages share that choose zeros by what layers work on.
 struct CalibratedSparsity {
@@ -28,6 +29,11 @@ struct CalibratedSparsity {
     return problems + allocation.problems(zeros)
   }
 
+  /// The inputs of the widest layer that is selected.
+  func unknownCount(_ promise: ModelPromise) -> Int {
+    zeros.selection.select(from: promise).map(\.shape.columns).max() ?? 0
+  }
+
   /// Visits the selected layers, those that share an input together, and stores each block when it
   /// is complete.
   ///
@@ -44,7 +50,11 @@ struct CalibratedSparsity {
     collecting selection: InputStatistics.Selection,
     visit: (_ linears: [Linear], _ inputs: InputStatistics, _ fraction: Double) throws -> Void
   ) throws {
-    let set = try calibration.load(model, context)
+    let set = try calibration.load(
+      model,
+      context,
+      unknowns: selection.contains(.gram) ? unknownCount(ModelPromise(model.outline)) : 0
+    )
     let fractions = try allocation.fractions(zeros, model, set, calibration, context)
     let walk = try calibration.walk(model, set, context, scratch: context.stateFolder)
     for block in model.blocks {

@@ -51,7 +51,7 @@ public struct SparseGPTOptions: StageOptions {
 /// them.
 ///
 /// Slower than `prune.wanda`, and nearer to the original from about half zeros on and with patterns.
-public struct SparseGPTStage: Stage {
+public struct SparseGPTStage: CalibratedStage {
   /// `prune.sparsegpt`.
   public static let kind = "prune.sparsegpt"
   /// What the stage does.
@@ -73,11 +73,12 @@ public struct SparseGPTStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+  public var calibration: CalibrationOptions? { options.calibration }
 
-  /// Needs the tokenizer to measure.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
+  /// The inputs of the widest layer.
+  public func unknownCount(_ promise: ModelPromise) -> Int {
+    CalibratedSparsity(options.zeros, options.allocation, options.calibration)
+      .unknownCount(promise)
   }
 
   /// Says what is selected, and estimates time and memory.

@@ -45,7 +45,7 @@ public struct WandaOptions: StageOptions {
 /// Models*, 2023, arXiv:2306.11695, section 3. Differs from its implementation in pruning the layers
 /// inside a block one after another, and in counting exactly where a row's length times the sparsity
 /// is no whole number.
-public struct WandaStage: Stage {
+public struct WandaStage: CalibratedStage {
   /// `prune.wanda`.
   public static let kind = "prune.wanda"
   /// What the stage does.
@@ -66,12 +66,7 @@ public struct WandaStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
-
-  /// Needs the tokenizer to measure.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
-  }
+  public var calibration: CalibrationOptions? { options.calibration }
 
   /// Says what is selected, and estimates time and memory.
   public func plan(_ promise: ModelPromise) -> StagePlan {

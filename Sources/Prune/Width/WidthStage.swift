@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 internal import Foundation
 public import Models
 public import Pipeline
@@ -18,7 +18,7 @@ internal import Tensor
 /// Source: Muralidharan et al., *Compact Language Models via Pruning and Knowledge Distillation*
 /// (Minitron), 2024, arXiv:2407.14679; the compensation is that of Frantar and Alistarh, *Optimal
 /// Brain Compression*, 2022, arXiv:2208.11580, for all removed inputs at once.
-public struct WidthStage: Stage {
+public struct WidthStage: CalibratedStage {
   /// `prune.width`.
   public static let kind = "prune.width"
   /// What the stage does.
@@ -85,11 +85,11 @@ public struct WidthStage: Stage {
   }
 
   /// The calibration text, if one is read.
-  public var fittedTexts: [FittedText] { needsText ? [options.calibration.fittedText()] : [] }
+  public var calibration: CalibrationOptions? { needsText ? options.calibration : nil }
 
-  /// Needs the tokenizer to measure.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    needsText ? CalibrationOptions.tokenizerProblems(of: model) : []
+  /// The inputs of the widest layer, where layers are fitted again.
+  public func unknownCount(_ promise: ModelPromise) -> Int {
+    options.compensate ? promise.linears.map(\.shape.columns).max() ?? 0 : 0
   }
 
   /// Says which sizes remain, and estimates time and memory.
@@ -146,7 +146,11 @@ public struct WidthStage: Stage {
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     // The last block's outputs are in no score.
     try requireFiniteWeights(model)
-    let set = needsText ? try options.calibration.load(model, context) : nil
+    let set = try calibration?.load(
+      model,
+      context,
+      unknowns: unknownCount(ModelPromise(model.outline))
+    )
     let scores = try score(model, set, context)
     try scores.requireFinite(model)
     var metrics: [String: Double] = [:]

@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 public import Models
 public import Pipeline
 internal import Tensor
@@ -21,7 +21,7 @@ internal import Tensor
 /// 5; entropy: Migacz, *8-bit Inference with TensorRT*, 2017. Differs in that histograms are made
 /// of bins of equal relative width, so that one pass over the text is enough, and in that the
 /// squared error is integrated over each bin.
-public struct ActivationsStage: Stage {
+public struct ActivationsStage: CalibratedStage {
   /// `quantize.activations`.
   public static let kind = "quantize.activations"
   /// What the stage does.
@@ -82,14 +82,9 @@ public struct ActivationsStage: Stage {
     return []
   }
 
-  /// The calibration text, if one is read.
-  public var fittedTexts: [FittedText] {
-    options.inputs == .staticPerTensor ? [options.calibration.fittedText()] : []
-  }
-
-  /// Finds a tokenizer that cannot be opened, if there is a text to read.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    options.inputs == .staticPerTensor ? CalibrationOptions.tokenizerProblems(of: model) : []
+  /// The calibration text, if inputs have ranges of their own.
+  public var calibration: CalibrationOptions? {
+    options.inputs == .staticPerTensor ? options.calibration : nil
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.

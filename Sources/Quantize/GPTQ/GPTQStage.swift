@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 public import Models
 public import Pipeline
 internal import Sparsity
@@ -19,7 +19,7 @@ internal import Tensor
 ///
 /// The head is quantized if it is selected; in a model whose head is the embedding too, both uses of
 /// the matrix are weighed. An embedding of its own is left to `quantize.round_to_nearest`.
-public struct GPTQStage: Stage {
+public struct GPTQStage: CalibratedStage {
   /// `quantize.gptq`.
   public static let kind = "quantize.gptq"
   /// What the stage does.
@@ -82,11 +82,11 @@ public struct GPTQStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+  public var calibration: CalibrationOptions? { options.calibration }
 
-  /// Finds a tokenizer that cannot be opened.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
+  /// The inputs of the widest layer.
+  public func unknownCount(_ promise: ModelPromise) -> Int {
+    options.selection.select(from: promise).map(\.shape.columns).max() ?? 0
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.
@@ -103,13 +103,6 @@ public struct GPTQStage: Stage {
       operations += tokens * columns * columns / 2 + 10 * Double(part.shape.count) * columns
     }
     var notes = options.selection.notesOnQuantized(promise)
-    let widest = parts.map(\.shape.columns).max() ?? 0
-    if options.calibration.tokenCount < 4 * widest {
-      notes.append(
-        "\(options.calibration.tokenCount) tokens are few to tell \(widest) inputs apart; four "
-          + "times as many tokens as inputs are better"
-      )
-    }
     var zeros = ZeroNotes()
     for part in parts {
       let target = target(part.name, part.shape, promise.configuration)
@@ -128,7 +121,11 @@ public struct GPTQStage: Stage {
 
   /// Walks through the model, storing each block when it is complete.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
-    let set = try options.calibration.load(model, context)
+    let set = try options.calibration.load(
+      model,
+      context,
+      unknowns: unknownCount(ModelPromise(model.outline))
+    )
     let walk = try options.calibration.walk(
       model,
       set,

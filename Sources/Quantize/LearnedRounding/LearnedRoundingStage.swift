@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 public import Models
 public import Pipeline
 internal import Tensor
@@ -10,7 +10,7 @@ internal import Tensor
 ///
 /// One block is in memory at a time, with its codes' moves in float32. Embedding and head are left
 /// to `quantize.round_to_nearest`.
-public struct LearnedRoundingStage: Stage {
+public struct LearnedRoundingStage: CalibratedStage {
   /// `quantize.round`.
   public static let kind = "quantize.round"
   /// What the stage does.
@@ -53,12 +53,7 @@ public struct LearnedRoundingStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
-
-  /// Finds a tokenizer that cannot be opened.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
-  }
+  public var calibration: CalibrationOptions? { options.calibration }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.
   public func plan(_ promise: ModelPromise) -> StagePlan {

@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 public import Models
 public import Pipeline
 internal import Tensor
@@ -13,7 +13,7 @@ internal import Tensor
 ///     - quantize.gptq: { bits: 4, group_size: 64 }
 ///
 /// Embedding and head have no place in this and are left to `quantize.round_to_nearest`.
-public struct AWQStage: Stage {
+public struct AWQStage: CalibratedStage {
   /// `quantize.awq`.
   public static let kind = "quantize.awq"
   /// What the stage does.
@@ -72,12 +72,7 @@ public struct AWQStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
-
-  /// Finds a tokenizer that cannot be opened.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
-  }
+  public var calibration: CalibrationOptions? { options.calibration }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.
   public func plan(_ promise: ModelPromise) -> StagePlan {

@@ -47,13 +47,13 @@ public enum SmoothingPlaces: String, RecipeChoice {
 /// The options of `quantize.smooth`.
 public struct SmoothOptions: StageOptions {
   /// How much of the unevenness goes over into weights.
-  public var alpha = SmoothingAlpha.fixed(0.5)
+  public var alpha = SmoothingAlpha.search
   /// Which inputs.
   public var places = SmoothingPlaces.all
   /// The text on which inputs are collected.
   public var calibration = CalibrationOptions()
 
-  /// Creates the default options: half of the unevenness of all inputs.
+  /// Creates the default options: the best scales for all inputs.
   public init() {}
 
   /// The options.

@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 public import Models
 public import Pipeline
 internal import Tensor
@@ -10,7 +10,7 @@ internal import Tensor
 ///
 ///     - quantize.smooth: { alpha: 0.5 }
 ///     - quantize.round_to_nearest: { bits: 8, group_size: channel }
-public struct SmoothStage: Stage {
+public struct SmoothStage: CalibratedStage {
   /// `quantize.smooth`.
   public static let kind = "quantize.smooth"
   /// What the stage does.
@@ -37,12 +37,7 @@ public struct SmoothStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
-
-  /// Finds a tokenizer that cannot be opened.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
-  }
+  public var calibration: CalibrationOptions? { options.calibration }
 
   private func pairs(_ promise: ModelPromise) -> [PlannedPair] {
     promise.scalingPairs.filter { isChosen($0.place) }

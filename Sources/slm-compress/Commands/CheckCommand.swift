@@ -33,7 +33,12 @@ struct CheckCommand: ParsableCommand {
           shownAs: recipe,
           registry: Toolbox.registry
         )
-        if !syntaxOnly { _ = try file.plan(evaluator: Toolbox.evaluator) }
+        if !syntaxOnly {
+          let plan = try file.plan(evaluator: Toolbox.evaluator)
+          for warning in plan.warnings {
+            printToStandardError(warning.described(as: "warning"))
+          }
+        }
         let count = file.recipe.stages.count
         print("\(recipe): ok, \(Wording.count(count, "stage", "stages"))")
       } catch {
