@@ -1,3 +1,4 @@
+import Calibrate
 import Export
 import Foundation
 import Models
@@ -99,13 +100,14 @@ struct AllocationFixture {
     try FileManager.default.createDirectory(at: checkpoint, withIntermediateDirectories: true)
     try ModelWriter(model, to: checkpoint).finish()
     let back = try ModelLoader.load(checkpoint)
-    let url: URL
-    let format: any ExportFormat
-    switch options.file {
-    case .gguf: (url, format) = (tiny.result("\(work).gguf"), GGUFFormat(type: .lossless))
-    case .compressedTensors: (url, format) = (tiny.result("\(work)-ct"), CompressedTensorsFormat())
-    case .mlx: (url, format) = (tiny.result("\(work)-mlx"), MLXFormat())
-    }
+    let isFile = options.file == .gguf
+    let url = context.folder.appending(path: isFile ? "model.gguf" : "exported")
+    let format: any ExportFormat =
+      switch options.file {
+      case .gguf: GGUFFormat(type: .lossless)
+      case .compressedTensors: CompressedTensorsFormat()
+      case .mlx: MLXFormat()
+      }
     #expect(format.plan(ModelPromise(back.outline)).problems.isEmpty)
     _ = try format.write(back, to: url) { _, _ in }
     try format.verify(url, against: back)
