@@ -67,6 +67,10 @@ let modules: [Module] = [
     name: "Evaluate",
     uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
   ),
+  Module(
+    name: "Export",
+    uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]
+  ),
   Module(name: "Sparsity", uses: ["CKernels", "Tensor", "Models", "Pipeline"], tested: false),
   Module(
     name: "TrainStages",
@@ -82,16 +86,12 @@ let modules: [Module] = [
     name: "Quantize",
     uses: [
       "CKernels", "Tensor", "Checkpoints", "Datasets", "Models", "Train", "Calibrate",
-      "TrainStages", "Pipeline", "Sparsity",
+      "TrainStages", "Pipeline", "Sparsity", "Export",
     ]
   ),
   Module(
     name: "Prune",
     uses: ["CKernels", "Tensor", "Models", "Calibrate", "Pipeline", "Sparsity"]
-  ),
-  Module(
-    name: "Export",
-    uses: ["CKernels", "Tensor", "Tokenizers", "Checkpoints", "Models", "Pipeline"]
   ),
   Module(
     name: "Reports",

@@ -58,7 +58,7 @@ $python Tests/Interop/llama_logits.py $command $work/pruned/pruned.gguf
 step "GPTQ, AWQ and MLX folders: logits of weights decoded by their descriptions"
 $command run Tests/Interop/folders.yaml --output $work/folders --quiet
 $python Tests/Interop/folder_formats.py $command \
-  $work/folders/{gptq-4,gptq-mixed,awq-symmetric,awq-4,mlx-4,mlx-rounded}
+  $work/folders/{gptq-4,gptq-mixed,awq-symmetric,awq-4,mlx-4,mlx-rounded,mlx-allocated}
 $python Tests/Interop/quantized_logits.py $command $work/folders/packed-3
 
 step "A folder with bitmasks, read by the last compressed-tensors that has the format"

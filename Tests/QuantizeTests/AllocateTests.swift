@@ -92,145 +92,94 @@ struct AllocationTests {
 
 @Suite("quantize.allocate")
 struct AllocateStageTests {
-  private func context(
-    _ folder: URL,
-    work: String,
-    listener: any RunListener = SilentListener()
-  ) throws -> StageContext {
-    let folder = folder.appending(path: work)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    return StageContext(
-      modelFolder: folder.deletingLastPathComponent(),
-      seed: 1,
-      folder: folder,
-      cacheFolder: folder.deletingLastPathComponent().appending(path: "cache"),
-      exportURL: folder.appending(path: "export"),
-      paths: RecipePaths(recipeFolder: folder),
-      listener: listener
-    )
-  }
+  private func options(_ size: Int? = nil) -> AllocateOptions { AllocationFixture.options(size) }
 
-  private func options(_ size: Int? = nil) -> AllocateOptions {
-    var options = AllocateOptions()
-    options.size = size.map { ByteSize($0) }
-    options.calibration.sequences = 6
-    options.calibration.length = 64
-    return options
-  }
-
-  /// Runs the stage, exports the result from a folder as the runner does, and returns the report
-  /// and the file's bytes.
-  private func run(
-    _ tiny: TinyModel,
-    _ options: AllocateOptions,
-    _ work: String,
-    findsSensitivities: Bool? = nil
-  ) throws -> (report: StageReport, file: Data) {
-    let model = try tiny.load()
-    let log = NoteLog()
-    let context = try context(tiny.url, work: work, listener: log)
-    let report = try AllocateStage(options).run(model, context)
-    if let findsSensitivities {
-      #expect(log.text.contains("known from an earlier run") == findsSensitivities)
-    }
-    let checkpoint = context.folder.appending(path: "checkpoint")
-    try FileManager.default.createDirectory(at: checkpoint, withIntermediateDirectories: true)
-    try ModelWriter(model, to: checkpoint).finish()
-    let url = context.folder.appending(path: "model.gguf")
-    let format = GGUFFormat(type: .lossless)
-    let back = try ModelLoader.load(checkpoint)
-    #expect(format.plan(ModelPromise(back.outline)).problems.isEmpty)
-    _ = try format.write(back, to: url) { _, _ in }
-    return (report, try Data(contentsOf: url))
-  }
-
-  @Test("files meet their budgets within a hundredth, and more bytes never predict more KL")
-  func budgets() throws {
+  @Test(
+    "files meet their budgets within a hundredth, and more bytes never predict more KL",
+    arguments: AllocationFile.allCases
+  )
+  func budgets(_ kind: AllocationFile) throws {
     for ties in [true, false] {
-      let tiny = try TinyModel(.init(tiesEmbeddings: ties, hasBias: true), blocks: 3)
-      let (smallest, largest) = try range(tiny)
+      let fixture = try AllocationFixture(.init(tiesEmbeddings: ties, hasBias: true), blocks: 3)
+      var options = AllocationFixture.options(file: kind)
+      // Rows of 96 divide into groups of 32 alone.
+      if kind == .mlx {
+        options.formats = [2, 3, 4, 5, 6, 8].flatMap { bits in
+          [32, 64].map { .groups(bits: bits, size: .columns($0)) }
+        }
+      }
+      let (smallest, largest) = try fixture.range(options)
       var last = Double.infinity
       for share in [0, 0.25, 0.6, 0.95] {
         let size = smallest + Int(share * Double(largest - smallest))
-        var options = options(size)
+        options.size = ByteSize(size)
         options.method = share > 0.5 ? .nearest : .gptq
-        let (report, file) = try run(tiny, options, "work-\(share)")
-        #expect(file.count <= size && Double(file.count) > 0.99 * Double(size))
-        #expect(report.metrics["predicted_size_bytes"] == Double(file.count))
-        let predicted = try #require(report.metrics["predicted_kl"])
+        let result = try fixture.run(options, "work-\(share)")
+        let written = try ModelSize(
+          of: result.url,
+          parameterCount: result.model.configuration.parameterCount
+        ).byteCount
+        #expect(written <= size && Double(written) > 0.99 * Double(size))
+        #expect(result.report.metrics["predicted_size_bytes"] == Double(written))
+        let predicted = try #require(result.report.metrics["predicted_kl"])
         #expect(predicted <= last && predicted > 0)
         last = predicted
       }
     }
   }
 
-  /// The range of budgets that a refusal names.
-  private func range(_ tiny: TinyModel) throws -> (smallest: Int, largest: Int) {
-    let model = try tiny.load()
-    let problems = AllocateStage(options(1)).checkInputs(
-      ModelPromise(model.outline),
-      StageSetting(
-        baseline: model,
-        paths: RecipePaths(recipeFolder: tiny.url),
-        readsBaseline: true
-      )
-    )
-    let message = try #require(problems.first?.message)
-    #expect(problems.map(\.option) == ["size"])
-    let match = try #require(message.firstMatch(of: /from ([0-9]+) bytes.* to ([0-9]+) bytes/))
-    return (try #require(Int(match.1)), try #require(Int(match.2)))
-  }
-
   @Test("what is measured once serves other budgets, and gives the same bytes")
   func cache() throws {
-    let tiny = try TinyModel()
-    let (smallest, largest) = try range(tiny)
+    let fixture = try AllocationFixture()
+    let (smallest, largest) = try fixture.range()
     let options = options((smallest + largest) / 2)
-    let first = try run(tiny, options, "first", findsSensitivities: false)
-    let folder = tiny.result("cache")
+    let first = try fixture.run(options, "first", findsSensitivities: false)
+    let folder = fixture.tiny.result("cache")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     #expect(names.count == 1)
     let kept = try Data(contentsOf: folder.appending(path: names[0]))
-    let second = try run(tiny, options, "second", findsSensitivities: true)
-    #expect(second.report == first.report && second.file == first.file)
+    let second = try fixture.run(options, "second", findsSensitivities: true)
+    let firstFile = try first.file
+    #expect(second.report == first.report)
+    #expect(try second.file == firstFile)
     var other = options
     other.size = nil
     other.klAtMost = first.report.metrics["predicted_kl"]
-    let third = try run(tiny, other, "third", findsSensitivities: true)
-    #expect(third.file.count <= first.file.count)
+    let third = try fixture.run(other, "third", findsSensitivities: true)
+    #expect(try third.file.count <= firstFile.count)
     #expect(try Data(contentsOf: folder.appending(path: names[0])) == kept)
     try FileManager.default.removeItem(at: folder)
-    let fourth = try run(tiny, options, "fourth", findsSensitivities: false)
-    #expect(fourth.file == first.file)
+    let fourth = try fixture.run(options, "fourth", findsSensitivities: false)
+    #expect(try fourth.file == firstFile)
     #expect(try Data(contentsOf: folder.appending(path: names[0])) == kept)
     // The head was measured as it is rounded, which these options decide.
     var damped = options
     damped.damping = 0.5
-    _ = try run(tiny, damped, "damped", findsSensitivities: false)
+    _ = try fixture.run(damped, "damped", findsSensitivities: false)
     var ordered = options
     ordered.order = .stored
-    _ = try run(tiny, ordered, "ordered", findsSensitivities: false)
+    _ = try fixture.run(ordered, "ordered", findsSensitivities: false)
     var nearest = damped
     nearest.method = .nearest
-    _ = try run(tiny, nearest, "nearest", findsSensitivities: false)
+    _ = try fixture.run(nearest, "nearest", findsSensitivities: false)
     nearest.damping = 0.01
-    _ = try run(tiny, nearest, "same", findsSensitivities: true)
+    _ = try fixture.run(nearest, "same", findsSensitivities: true)
   }
 
   @Test("predictions are of the size of what is measured, and follow it")
   func predictions() throws {
-    let tiny = try TinyModel(blocks: 3)
-    let (smallest, largest) = try range(tiny)
-    let original = try tiny.load()
+    let fixture = try AllocationFixture(blocks: 3)
+    let (smallest, largest) = try fixture.range()
+    let original = try fixture.tiny.load()
     let tokens = (0..<96).map { Int32($0 * 37 % 260) }
     let hidden = original.hidden([tokens])
     for share in [0.1, 0.7] {
       var options = options(smallest + Int(share * Double(largest - smallest)))
       options.method = .nearest
-      let model = try tiny.load()
+      let model = try fixture.tiny.load()
       let report = try AllocateStage(options).run(
         model,
-        try context(tiny.url, work: "work-\(share)")
+        try fixture.context("work-\(share)")
       )
       let measured = model.logits(model.hidden([tokens]))
         .klDivergence(from: original.logits(hidden)).sum()
@@ -241,10 +190,10 @@ struct AllocateStageTests {
 
   @Test("query, key and value get one format, gate and up too; front.json has rising sizes")
   func ties() throws {
-    let tiny = try TinyModel()
-    let (smallest, largest) = try range(tiny)
-    let model = try tiny.load()
-    let context = try context(tiny.url, work: "work")
+    let fixture = try AllocationFixture()
+    let (smallest, largest) = try fixture.range()
+    let model = try fixture.tiny.load()
+    let context = try fixture.context("work")
     _ = try AllocateStage(options((2 * smallest + largest) / 3)).run(model, context)
     for block in model.blocks {
       let attention = block.attention
@@ -263,18 +212,14 @@ struct AllocateStageTests {
 
   @Test("no budget, two budgets, and one out of reach are refused")
   func refusals() throws {
-    let tiny = try TinyModel()
-    let (smallest, largest) = try range(tiny)
+    let fixture = try AllocationFixture()
+    let (smallest, largest) = try fixture.range()
     #expect(options().problems().count == 1)
     var both = options(100_000)
     both.klAtMost = 0.1
     #expect(both.problems().map(\.option) == ["kl_at_most"])
-    let model = try tiny.load()
-    let setting = StageSetting(
-      baseline: model,
-      paths: RecipePaths(recipeFolder: tiny.url),
-      readsBaseline: true
-    )
+    let model = try fixture.tiny.load()
+    let setting = fixture.setting(model)
     var promise = ModelPromise(model.outline)
     for (size, count) in [
       (smallest - 1, 1), (smallest, 0), (largest, 0), (largest + 1, 1), (2_000_000 << 40, 1),
@@ -283,14 +228,14 @@ struct AllocateStageTests {
       #expect(problems.count == count)
     }
     var coarse = options(100_000)
-    coarse.formats = [.q6_k]
+    coarse.formats = [.blocks(.q6_k)]
     #expect(AllocateStage(coarse).check(&promise).map(\.option) == ["formats"])
     #expect(AllocateStage(options(smallest)).check(&promise).isEmpty)
     #expect(promise["model.embed_tokens"]?.format == .blocks(.q8_0))
     var strict = options()
     strict.klAtMost = 1e-12
     #expect {
-      _ = try AllocateStage(strict).run(try tiny.load(), try context(tiny.url, work: "strict"))
+      _ = try AllocateStage(strict).run(try fixture.tiny.load(), try fixture.context("strict"))
     } throws: { ($0 as? QuantizeError)?.code == .outOfReach }
   }
 }

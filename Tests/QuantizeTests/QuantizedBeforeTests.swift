@@ -107,10 +107,10 @@ struct QuantizedBeforeTests {
 
   // MARK: - Formats that are chosen when a stage runs
 
-  private func allocated(_ formats: [CandidateFormat]) throws -> ModelPromise {
+  private func allocated(_ formats: [CandidateBlocks]) throws -> ModelPromise {
     var options = AllocateOptions()
     options.size = ByteSize(100_000)
-    options.formats = formats
+    options.formats = formats.map { .blocks($0) }
     options.selection.targets = Self.layers
     options.calibration.length = 64
     var promise = ModelPromise(try TinyModel().load().outline)

@@ -61,6 +61,19 @@ public struct SafetensorsWriter: ~Copyable {
     tensors: [TensorDeclaration],
     metadata: [String: String]
   ) throws(CheckpointError) -> TensorLayout {
+    let (header, placed, byteCount) = try plan(path: path, tensors: tensors, metadata: metadata)
+    return try TensorLayout(path: path, header: header, tensors: placed, byteCount: byteCount)
+  }
+
+  /// The first bytes of a file, where in it each tensor lies, and how large it is; writes nothing.
+  static func plan(
+    path: String,
+    tensors: [TensorDeclaration],
+    metadata: [String: String]
+  ) throws(CheckpointError) -> (
+    header: [UInt8], tensors: [(declaration: TensorDeclaration, range: Range<Int>)],
+    byteCount: Int
+  ) {
     try tensors.requireUniqueNames(path: path)
     var placed: [(declaration: TensorDeclaration, range: Range<Int>)] = []
     var end = 0
@@ -86,12 +99,7 @@ public struct SafetensorsWriter: ~Copyable {
       let range = placed[index].range
       placed[index].range = range.lowerBound + header.count..<range.upperBound + header.count
     }
-    return try TensorLayout(
-      path: path,
-      header: header,
-      tensors: placed,
-      byteCount: header.count + end
-    )
+    return (header, placed, header.count + end)
   }
 
   /// The declarations with the sizes of their elements, larger ones first.

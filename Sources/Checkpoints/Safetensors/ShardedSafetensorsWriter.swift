@@ -40,23 +40,7 @@ public struct ShardedSafetensorsWriter: ~Copyable {
     metadata: [String: String] = [:],
     maximumShardByteCount: Int = 5_000_000_000
   ) throws(CheckpointError) {
-    try tensors.requireUniqueNames(path: folder)
-    var groups: [[TensorDeclaration]] = [[]]
-    var (groupByteCount, total) = (0, 0)
-    for declaration in tensors {
-      let size = try declaration.requireByteCount(path: folder)
-      if groupByteCount > 0 && size > maximumShardByteCount - groupByteCount {
-        groups.append([])
-        groupByteCount = 0
-      }
-      groups[groups.count - 1].append(declaration)
-      let (sum, overflow) = total.addingReportingOverflow(size)
-      guard !overflow else {
-        throw CheckpointError(.invalidRequest, "the tensors exceed an Int of bytes", file: folder)
-      }
-      total = sum
-      groupByteCount += size
-    }
+    let (groups, total) = try Self.shards(tensors, maximumShardByteCount, folder: folder)
     let isSharded = groups.count > 1
     let names =
       isSharded
@@ -74,6 +58,54 @@ public struct ShardedSafetensorsWriter: ~Copyable {
     self.shardIndices = shardIndices
     self.byteCount = total
     self.fileNames = isSharded ? names + [Self.indexName] : names
+  }
+
+  /// Returns the size of the files that would be written, the index not counted, in bytes.
+  ///
+  /// It depends on names, types and shapes; nothing is written.
+  ///
+  /// - Parameters:
+  ///   - tensors: What would be appended; shards take them in this order.
+  ///   - maximumShardByteCount: The most bytes of tensors in a file, unless a single tensor is
+  ///     larger.
+  /// - Returns: The number of bytes.
+  /// - Throws: ``CheckpointError`` with code `invalidRequest` for what the format cannot hold.
+  package static func byteCount(
+    tensors: [TensorDeclaration],
+    maximumShardByteCount: Int
+  ) throws(CheckpointError) -> Int {
+    let folder = "safetensors folder"
+    var sum = 0
+    for shard in try shards(tensors, maximumShardByteCount, folder: folder).shards {
+      sum += try SafetensorsWriter.plan(path: folder, tensors: shard, metadata: [:]).byteCount
+    }
+    return sum
+  }
+
+  /// Which tensors lie in which file, and the size of all of them.
+  private static func shards(
+    _ tensors: [TensorDeclaration],
+    _ maximumShardByteCount: Int,
+    folder: String
+  ) throws(CheckpointError) -> (shards: [[TensorDeclaration]], byteCount: Int) {
+    try tensors.requireUniqueNames(path: folder)
+    var groups: [[TensorDeclaration]] = [[]]
+    var (groupByteCount, total) = (0, 0)
+    for declaration in tensors {
+      let size = try declaration.requireByteCount(path: folder)
+      if groupByteCount > 0 && size > maximumShardByteCount - groupByteCount {
+        groups.append([])
+        groupByteCount = 0
+      }
+      groups[groups.count - 1].append(declaration)
+      let (sum, overflow) = total.addingReportingOverflow(size)
+      guard !overflow else {
+        throw CheckpointError(.invalidRequest, "the tensors exceed an Int of bytes", file: folder)
+      }
+      total = sum
+      groupByteCount += size
+    }
+    return (groups, total)
   }
 
   private static let singleName = "model.safetensors"

@@ -108,7 +108,7 @@ public struct CompressedTensorsFormat: ExportFormat {
     return found
   }
 
-  private func folder(
+  func folder(
     _ sparseMatrices: [String: SparseCodesExport]
   ) -> CodedFolder<CompressedTensorsCoding> {
     CodedFolder(

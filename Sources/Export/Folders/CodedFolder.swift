@@ -92,7 +92,8 @@ struct CodedFolder<Coding: MatrixCoding> {
     }
   }
 
-  private func elementType(_ format: WeightFormat) -> DType {
+  /// The type in which numbers are stored that are no codes.
+  func elementType(_ format: WeightFormat) -> DType {
     if let type = coding.plainType { return type }
     if case .elements(let dtype) = format { return dtype }
     return .float32

@@ -7,10 +7,6 @@ internal import Tensor
 ///
 /// With `K` inputs, `N` outputs and `b` bits: `weight` `[N, K·b/32]`, `scales` and `biases` `[N, G]`.
 struct MLXCoding: MatrixCoding {
-  /// The group sizes that MLX has, the largest first.
-  private static let groupSizes = [128, 64, 32]
-  private static let widths = [2, 3, 4, 5, 6, 8]
-
   let name = "MLX"
   let dtype: DType
   let conversion: ScaleConversion
@@ -19,11 +15,11 @@ struct MLXCoding: MatrixCoding {
 
   /// The largest group of MLX's that divides a group.
   private func groupSize(_ groups: GroupFormat, columns: Int) -> Int? {
-    Self.groupSizes.first { (groups.groupSize ?? columns) % $0 == 0 }
+    MLXFormat.groupSizes.first { (groups.groupSize ?? columns) % $0 == 0 }
   }
 
   func problem(_ part: ModelPromise.Part, _ groups: GroupFormat) -> StageProblem? {
-    guard Self.widths.contains(groups.bits) else {
+    guard MLXFormat.widths.contains(groups.bits) else {
       return StageProblem("MLX has codes of 2, 3, 4, 5, 6 or 8 bits")
     }
     guard groupSize(groups, columns: part.shape.columns) != nil else {

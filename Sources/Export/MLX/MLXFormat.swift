@@ -12,6 +12,11 @@ internal import Tensor
 /// become several with the same scale. Everything that is not quantized has the type of the scales,
 /// as MLX multiplies fastest if they are one.
 public struct MLXFormat: ExportFormat {
+  /// The widths of codes that MLX has, in bits.
+  package static let widths = [2, 3, 4, 5, 6, 8]
+  /// The group sizes that MLX has, the largest first.
+  package static let groupSizes = [128, 64, 32]
+
   /// The type of scales, biases and all other numbers; nil for that of the quantized matrices'
   /// scales.
   public var type: ElementType?
@@ -50,7 +55,7 @@ public struct MLXFormat: ExportFormat {
     try folder(model.groupFormats).verify(url, against: model)
   }
 
-  private func folder(_ groups: [GroupFormat]) -> CodedFolder<MLXCoding> {
+  func folder(_ groups: [GroupFormat]) -> CodedFolder<MLXCoding> {
     let dtype = type?.dtype ?? groups.map(\.scaleType).mostFrequent ?? .float32
     return CodedFolder(
       coding: MLXCoding(

@@ -3,37 +3,7 @@ internal import Models
 public import Pipeline
 internal import Tensor
 
-/// A format that `quantize.allocate` can give a matrix.
-public enum CandidateFormat: String, RecipeChoice {
-  // Named as the formats are.
-  // swift-format-ignore: AlwaysUseLowerCamelCase
-  case q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1, iq4_nl, q4_0, iq4_xs, q3_k, q2_k
-
-  /// What the choice means.
-  public var summary: String {
-    let format = format
-    return "blocks of \(format.blockLength), \(format.bitsPerWeight) bits a weight"
-  }
-
-  var format: BlockFormat {
-    switch self {
-    case .q8_0: .q8_0
-    case .q6_k: .q6_K
-    case .q5_k: .q5_K
-    case .q5_1: .q5_1
-    case .q5_0: .q5_0
-    case .q4_k: .q4_K
-    case .q4_1: .q4_1
-    case .iq4_nl: .iq4_NL
-    case .q4_0: .q4_0
-    case .iq4_xs: .iq4_XS
-    case .q3_k: .q3_K
-    case .q2_k: .q2_K
-    }
-  }
-}
-
-/// How matrices of blocks are rounded once their formats are chosen.
+/// How the matrices of blocks are rounded once their formats are chosen.
 public enum AllocationMethod: String, RecipeChoice {
   case gptq, nearest
 
@@ -41,23 +11,26 @@ public enum AllocationMethod: String, RecipeChoice {
   public var summary: String {
     switch self {
     case .gptq: "as `quantize.gptq` does, later columns making up for the errors of earlier ones"
-    case .nearest: "every weight to the nearest value, columns weighing as much as their inputs"
+    case .nearest:
+      "every weight to the nearest value; in blocks of GGUF columns weigh as much as their inputs"
     }
   }
 }
 
 /// The options of `quantize.allocate`.
 public struct AllocateOptions: StageOptions {
-  /// The most bytes that the GGUF file may have.
+  /// What file the budget is about.
+  public var file = AllocationFile.gguf
+  /// The most bytes that the file may have.
   public var size: ByteSize?
-  /// The most bits that the GGUF file may have for each weight of the model.
+  /// The most bits that the file may have for each weight of the model.
   public var bitsPerWeight: Double?
   /// The most divergence that may be predicted.
   public var klAtMost: Double?
-  /// What a matrix can become.
-  public var formats: [CandidateFormat] = [
-    .q8_0, .q6_k, .q5_1, .q5_0, .q4_1, .iq4_nl, .q4_0, .q3_k, .q2_k,
-  ]
+  /// What a matrix can become; nil for what the kind of file has as a rule.
+  public var formats: [CandidateFormat]?
+  /// The type of the scales and offsets of groups.
+  public var scaleType = ScaleType.float16
   /// How matrices are rounded.
   public var method = AllocationMethod.gptq
   /// Which matrices.
@@ -74,15 +47,25 @@ public struct AllocateOptions: StageOptions {
   /// Creates the default options, which lack a budget.
   public init() {}
 
+  /// What matrices can become in each kind of file, as a sentence.
+  private static var defaultCandidates: String {
+    let kinds = AllocationFile.allCases.map { file in
+      let names = file.candidates.map { "`\($0.recipeText)`" }
+      return "\(Wording.list(names, "and")) for `\(file.rawValue)`"
+    }
+    return kinds.joined(separator: "; ") + "."
+  }
+
   /// The options.
   public static var fields: [Field<AllocateOptions>] {
     [
       .field(
         "size",
         \.size,
-        "The budget: the most bytes of the GGUF file that `export.gguf` with `type: lossless` "
-          + "writes of the result, vocabulary and everything counted. One of `size`, "
-          + "`bits_per_weight` and `kl_at_most` is to be given."
+        "The budget: the most bytes of the file that is written of the result, as reports and "
+          + "gates measure it. In a GGUF file the vocabulary and everything counts; of a folder "
+          + "the safetensors files with their headers, configuration and tokenizer not. One of "
+          + "`size`, `bits_per_weight` and `kl_at_most` is to be given."
       ),
       .field(
         "bits_per_weight",
@@ -98,7 +81,24 @@ public struct AllocateOptions: StageOptions {
           + "mean Kullback-Leibler divergence in nats. The smallest file is made that stays below. "
           + "The prediction is for rounding to the nearest; `gptq` usually comes out lower."
       ),
-      .field("formats", \.formats, "What a matrix can become, where blocks divide its rows."),
+      .field(
+        "file",
+        \.file,
+        "What file the budget is about: the one that the export of this name writes, its other "
+          + "options left out."
+      ),
+      .field(
+        "formats",
+        \.formats,
+        "What a matrix can become, where blocks or groups divide its rows; all blocks, or all "
+          + "groups, as the file has them. By default "
+          + defaultCandidates
+      ),
+      .field(
+        "scale_type",
+        \.scaleType,
+        "The type of the scales and offsets of groups; blocks have their own."
+      ),
       .field("method", \.method, "How matrices of blocks are rounded to the formats chosen."),
       .field(
         "calibration",
@@ -116,7 +116,7 @@ public struct AllocateOptions: StageOptions {
     ] + Field.fields(of: \.selection)
   }
 
-  /// Finds no budget or several, and no formats.
+  /// Finds no budget or several, no formats, and those that the file does not hold.
   public func problems() -> [StageProblem] {
     var problems: [StageProblem] = []
     let given = [
@@ -132,8 +132,19 @@ public struct AllocateOptions: StageOptions {
         StageProblem("a budget is missing: give `size`, `bits_per_weight` or `kl_at_most`")
       )
     }
-    if formats.isEmpty {
+    if offered.isEmpty {
       problems.append(StageProblem("there is no format to choose from", option: "formats"))
+    }
+    for (index, candidate) in offered.enumerated() {
+      guard let objection = file.objection(to: candidate) else { continue }
+      problems.append(
+        StageProblem("`\(candidate.recipeText)`: \(objection)", option: "formats.\(index)")
+      )
+    }
+    if file == .gguf, scaleType != AllocateOptions().scaleType {
+      problems.append(
+        StageProblem("blocks have their own types of scales; leave it out", option: "scale_type")
+      )
     }
     return problems
   }
@@ -143,15 +154,39 @@ public struct AllocateOptions: StageOptions {
     CalibratedRounding(correctsErrors: method == .gptq, order: order, damping: damping)
   }
 
-  /// The formats that a matrix of so many columns can have, each once, smallest first.
-  func candidates(columns: Int) -> [BlockFormat] {
-    Set(formats.map(\.format)).filter { columns.isMultiple(of: $0.blockLength) }
-      .sorted { ($0.bitsPerWeight, $0.rawValue) < ($1.bitsPerWeight, $1.rawValue) }
+  /// What a matrix can become.
+  var offered: [CandidateFormat] { formats ?? file.candidates }
+
+  /// What a matrix of so many columns can be rounded to, each once, smallest first.
+  func candidates(columns: Int) -> [QuantizationTarget] {
+    Set(offered).map { file.target($0, scaleType: scaleType) }
+      .filter { columns.isMultiple(of: $0.span(columns: columns)) }
+      .sorted { $0.format.order(columns: columns) < $1.format.order(columns: columns) }
+  }
+
+  /// Which matrices get formats: all that the file can hold quantized where all are selected.
+  ///
+  /// No loader of compressed-tensors folders expects a quantized embedding.
+  var matrices: WeightSelection {
+    var matrices = selection
+    if file == .compressedTensors, selection.targets == AllocateOptions().selection.targets {
+      matrices.targets = WeightSelection().targets
+    }
+    return matrices
   }
 
   /// The budget in bytes, and the option that gives it; nil if divergence is limited instead.
   func budget(parameterCount: Int) -> (byteCount: Int, option: String)? {
     if let size { return (size.byteCount, "size") }
     return bitsPerWeight.map { (Int($0 * Double(parameterCount) / 8), "bits_per_weight") }
+  }
+}
+
+extension WeightFormat {
+  /// What orders candidates for a matrix of so many columns: bits a weight, then any fixed order.
+  fileprivate func order(columns: Int) -> (Double, Int32, String) {
+    var number: Int32 = 0
+    if case .blocks(let format) = self { number = format.rawValue }
+    return (bitsPerWeight(columns: columns), number, description)
   }
 }

@@ -4,11 +4,17 @@ public import Models
 public import Pipeline
 internal import Tensor
 
-/// `quantize.allocate`: chooses a GGUF format for each matrix so that the file meets a budget and
-/// the next-token distributions move least, and quantizes to it.
+/// `quantize.allocate`: chooses a format for each matrix so that the file meets a budget and the
+/// next-token distributions move least, and quantizes to it.
 ///
 ///     - quantize.allocate: { size: 80MiB }
 ///     - export.gguf: { path: model.gguf, type: lossless }
+///
+/// The budget is that of a GGUF file, or of the weights in a folder for other programs, whose
+/// matrices are codes in groups:
+///
+///     - quantize.allocate: { size: 60MB, file: mlx }
+///     - export.mlx: { path: model-mlx }
 ///
 /// How much each matrix matters is measured once and kept in the run directory: another budget is
 /// solved in seconds. `front.json` in the stage's folder says what other budgets would give.
@@ -20,8 +26,8 @@ public struct AllocateStage: Stage {
   public static let kind = "quantize.allocate"
   /// What the stage does.
   public static let summary =
-    "Chooses a GGUF format for each matrix so that the file meets a budget and outputs change "
-    + "least, and quantizes to it."
+    "Chooses a format for each matrix so that the file meets a budget and outputs change least, and "
+    + "quantizes to it."
   /// The model that later stages read is quantized.
   public static let effect = StageEffect.changesModel
   /// A line of a recipe.
@@ -29,29 +35,42 @@ public struct AllocateStage: Stage {
 
   let options: AllocateOptions
 
+  private static let embedding = "model.embed_tokens"
+
   /// Creates the stage.
   public init(_ options: AllocateOptions) { self.options = options }
 
-  /// Finds patterns without a match, matrices that no format fits, and those that an earlier stage
-  /// has quantized, and promises the largest format, as one of several that it may be.
+  /// Finds patterns without a match, matrices that no format fits or that the file holds plain, and
+  /// those that an earlier stage has quantized, and promises the largest format, as one of several
+  /// that it may be.
   public func check(_ promise: inout ModelPromise) -> [StageProblem] {
     let problems =
-      options.selection.check(promise)
+      options.matrices.check(promise)
       + options.calibration.check(promise, choosesInputs: true)
     guard problems.isEmpty else { return problems }
-    let parts = options.selection.select(from: promise)
+    let parts = options.matrices.select(from: promise)
     if let misfit = parts.first(where: { options.candidates(columns: $0.shape.columns).isEmpty }) {
       return [
         StageProblem(
-          "rows of \(misfit.shape.columns) of `\(misfit.name)` fill no blocks of any of these",
+          "rows of \(misfit.shape.columns) of `\(misfit.name)` fill no blocks or groups of any of "
+            + "these",
           option: "formats"
         )
       ]
     }
-    let repeated = options.selection.quantizedBefore(promise)
+    if options.file == .compressedTensors, parts.contains(where: { $0.name == Self.embedding }) {
+      return [
+        StageProblem(
+          "`\(Self.embedding)` stays as it is in a compressed-tensors folder, as loaders expect no "
+            + "quantized embedding; leave it out, or choose `file: mlx` or `gguf`",
+          option: "targets"
+        )
+      ]
+    }
+    let repeated = options.matrices.quantizedBefore(promise)
     guard repeated.isEmpty else { return repeated }
     promise.update(Set(parts.map(\.name))) { part in
-      let candidates = options.candidates(columns: part.shape.columns).map(WeightFormat.blocks)
+      let candidates = options.candidates(columns: part.shape.columns).map(\.format)
       if let largest = candidates.last {
         part.quantize(to: largest, by: Self.kind, candidates: candidates)
       }
@@ -81,11 +100,11 @@ public struct AllocateStage: Stage {
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.
   public func plan(_ promise: ModelPromise) -> StagePlan {
-    let parts = options.selection.select(from: promise)
+    let parts = options.matrices.select(from: promise)
     let tokens = Double(options.calibration.tokenCount)
     let sample = Double(min(8, options.calibration.sequences) * options.calibration.length)
     let weights = Double(promise.linears.reduce(0) { $0 + $1.shape.count })
-    let formats = Double(options.formats.count)
+    let formats = Double(options.offered.count)
     // Two walks, the gradients, and the measured choices with their logits.
     var operations = weights * (4 * tokens + 4 * sample)
     operations += Double(promise.parameterCount) * sample * (6 + formats)
@@ -104,8 +123,7 @@ public struct AllocateStage: Stage {
     let trials = parts.reduce(0) { sum, part in
       let (rows, columns) = (part.shape.rows, part.shape.columns)
       let largest = options.candidates(columns: columns).last
-      return sum
-        + (largest.map { WeightFormat.blocks($0).byteCount(rows: rows, columns: columns) } ?? 0)
+      return sum + (largest?.format.byteCount(rows: rows, columns: columns) ?? 0)
     }
     var zeros = ZeroNotes()
     for part in parts {
@@ -115,11 +133,11 @@ public struct AllocateStage: Stage {
       )
     }
     return StagePlan(
-      matches: options.selection.matches(in: promise),
+      matches: options.matrices.matches(in: promise),
       peakByteCount: promise.peakByteCount(making: max(kept, calibration, trials)),
       seconds: operations / 6e10,
       notes: ["which format each matrix gets is found out when the stage runs"]
-        + options.selection.notesOnQuantized(promise) + zeros.notes
+        + options.matrices.notesOnQuantized(promise) + zeros.notes
     )
   }
 
@@ -130,11 +148,11 @@ public struct AllocateStage: Stage {
     let sensitivities = try sensitivities(model, set, context)
     let allocation = file.allocation(sensitivities)
     let choice = try choice(file, allocation)
-    let front = AllocationFront(file, allocation, sensitivities)
+    let front = try AllocationFront(file, allocation, sensitivities)
     try front.write(to: context.folder.appending(path: "front.json"))
     for line in front.lines { context.note(line) }
     var tally = AllocationTally(sensitivities)
-    try quantize(model, set, choice.formats, context, &tally)
+    try quantize(model, set, choice.targets, context, &tally)
     return tally.report(predictedByteCount: choice.byteCount)
   }
 
@@ -148,12 +166,12 @@ public struct AllocateStage: Stage {
     let key = Digest.of(
       [
         "sensitivities", ToolVersion.current, try Digest.of(model: context.modelFolder),
-        set.digest, options.method.rawValue,
+        set.digest, options.method.rawValue, options.file.rawValue, options.scaleType.rawValue,
       ]
         // The head is rounded as it will be, which these decide.
         + (options.method == .gptq ? [options.order.rawValue, String(options.damping)] : [])
-        + Set(options.formats.map(\.rawValue)).sorted()
-        + model.matrices.map(\.name).filter(options.selection.selects)
+        + Set(options.offered.map(\.recipeText)).sorted()
+        + model.matrices.map(\.name).filter(options.matrices.selects)
     )
     let cache = context.cacheFolder.appending(path: "sensitivities-\(key.prefix(16)).json")
     do {
@@ -174,14 +192,14 @@ public struct AllocateStage: Stage {
     return found
   }
 
-  /// The format of each selected matrix, and the size of the file.
+  /// What each selected matrix becomes, and the size of the file.
   private func choice(
     _ file: AllocatedFile,
     _ allocation: Allocation
-  ) throws -> (formats: [String: BlockFormat], byteCount: Int) {
+  ) throws -> (targets: [String: QuantizationTarget], byteCount: Int) {
     let picked: [Int]
     if let budget = options.budget(parameterCount: file.parameterCount) {
-      guard let found = allocation.choices(within: budget.byteCount - file.fixedByteCount) else {
+      guard let found = try file.choices(of: allocation, within: budget.byteCount) else {
         throw QuantizeError(
           .outOfReach,
           file.objection(to: budget) ?? "no formats meet the budget",
@@ -202,17 +220,13 @@ public struct AllocateStage: Stage {
       }
       picked = found
     }
-    var formats: [String: BlockFormat] = [:]
-    for (group, index) in zip(file.groups, picked) {
-      for name in group.names { formats[name] = group.formats[index] }
-    }
-    return (formats, file.byteCount(picked))
+    return (file.targets(picked), try file.byteCount(picked))
   }
 
   private func quantize(
     _ model: LanguageModel,
     _ set: CalibrationSet,
-    _ formats: [String: BlockFormat],
+    _ targets: [String: QuantizationTarget],
     _ context: StageContext,
     _ tally: inout AllocationTally
   ) throws {
@@ -229,53 +243,31 @@ public struct AllocateStage: Stage {
       try walk.walkBlock(collecting: .gram) { group in
         importance.add(group.linears, group.statistics)
         try rounding.round(group.linears, group.statistics.gram, &tally.calibrated) { linear in
-          formats[linear.name].map { .blocks($0) }
+          targets[linear.name]
         }
       }
-      for linear in model.blocks[index].linears { tally.add(linear, formats[linear.name]) }
+      for linear in model.blocks[index].linears { tally.add(linear, targets[linear.name]) }
       try context.finishBlock(index, of: model.blocks.count)
     }
-    if formats[model.head.name] != nil {
+    if targets[model.head.name] != nil {
       let statistics = try walk.observeHead(collecting: .gram)
       if let head = model.untiedHead { importance.add([head], statistics) }
       let inputs = HeadInputs(model, statistics)
       try rounding.round([model.head], inputs.gram, &tally.calibrated) { linear in
-        formats[linear.name].map { .blocks($0) }
+        targets[linear.name]
       }
-      tally.add(model.head, formats[model.head.name])
+      tally.add(model.head, targets[model.head.name])
     }
     if options.writeImatrix { try importance.write(context) }
-    if model.untiedHead != nil, let format = formats[model.embedding.name] {
+    if model.untiedHead != nil, let target = targets[model.embedding.name] {
       let linear = model.embedding
       let byteCount = linear.format.byteCount(rows: linear.rows, columns: linear.columns)
-      linear.weight = try QuantizationTarget.blocks(format).nearest(
+      linear.weight = try target.nearest(
         linear.weight.matrix,
         importance: nil,
         layer: linear.name
       )
-      tally.add(linear, format, byteCountBefore: byteCount)
+      tally.add(linear, target, byteCountBefore: byteCount)
     }
-  }
-}
-
-extension AllocatedFile {
-  /// The size of the file with a choice for each group.
-  func byteCount(_ picked: [Int]) -> Int {
-    zip(groups, picked).reduce(fixedByteCount) { $0 + $1.0.byteCounts[$1.1] }
-  }
-
-  /// Why a budget is none for this file; nil if it is one.
-  func objection(to budget: (byteCount: Int, option: String)) -> String? {
-    let (smallest, largest) = (smallest, largest)
-    guard !(smallest...largest).contains(budget.byteCount) else { return nil }
-    func text(_ byteCount: Int) -> String {
-      let bits = 8 * Double(byteCount) / Double(max(1, parameterCount))
-      return "\(byteCount) bytes (\(Wording.number(bits, digits: 4)) bits a weight)"
-    }
-    let range = "files from \(text(smallest)) to \(text(largest)) can be made of these formats"
-    return budget.byteCount < smallest
-      ? "\(text(budget.byteCount)) are too few; \(range)"
-      : "\(text(budget.byteCount)) are more than the largest formats need, so that there is "
-        + "nothing to choose; \(range)"
   }
 }

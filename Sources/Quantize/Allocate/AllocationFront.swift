@@ -7,7 +7,7 @@ internal import Tensor
 struct AllocationFront: Codable, Sendable, Equatable {
   /// A budget's result.
   struct Point: Codable, Sendable, Equatable {
-    /// The size of the GGUF file.
+    /// The size of the file.
     let sizeBytes: Int
     /// The same per weight of the model.
     let bitsPerWeight: Double
@@ -21,13 +21,15 @@ struct AllocationFront: Codable, Sendable, Equatable {
   private static let count = 20
 
   /// Solves budgets at equal distances.
-  init(_ file: AllocatedFile, _ allocation: Allocation, _ sensitivities: Sensitivities) {
+  ///
+  /// - Throws: `CheckpointError` for what the file cannot hold.
+  init(_ file: AllocatedFile, _ allocation: Allocation, _ sensitivities: Sensitivities) throws {
     let range = allocation.largest - allocation.smallest
     var points: [Point] = []
     for step in 0..<Self.count {
       let budget = allocation.smallest + range * step / (Self.count - 1)
       guard let picked = allocation.choices(within: budget) else { continue }
-      let byteCount = file.byteCount(picked)
+      let byteCount = try file.byteCount(picked)
       guard byteCount != points.last?.sizeBytes else { continue }
       points.append(
         Point(
@@ -57,18 +59,6 @@ struct AllocationFront: Codable, Sendable, Equatable {
   }
 }
 
-extension AllocatedFile {
-  /// The divergence that is predicted for a choice for each group.
-  func divergence(_ picked: [Int], _ sensitivities: Sensitivities) -> Double {
-    zip(groups, picked).reduce(0) { sum, choice in
-      let (group, index) = choice
-      return group.names.reduce(sum) {
-        $0 + sensitivities.divergence(of: $1, group.formats[index])
-      }
-    }
-  }
-}
-
 /// Collects formats and what they are predicted to do, for the report.
 struct AllocationTally {
   /// What quantizing did to the outputs of layers of blocks.
@@ -81,15 +71,15 @@ struct AllocationTally {
   init(_ sensitivities: Sensitivities) { self.sensitivities = sensitivities }
 
   /// Adds a layer of a block with its new format, if it has one.
-  mutating func add(_ linear: Linear, _ format: BlockFormat?) {
-    guard let format else { return }
-    predictions[linear.name] = sensitivities.divergence(of: linear.name, format)
+  mutating func add(_ linear: Linear, _ target: QuantizationTarget?) {
+    guard let target else { return }
+    predictions[linear.name] = sensitivities.divergence(of: linear.name, target.format)
     weights += linear.rows * linear.columns
   }
 
   /// Adds embedding or head.
-  mutating func add(_ linear: Linear, _ format: BlockFormat, byteCountBefore: Int) {
-    add(linear, format)
+  mutating func add(_ linear: Linear, _ target: QuantizationTarget, byteCountBefore: Int) {
+    add(linear, target)
     others.append(
       .quantized(
         linear.name,

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Models
 internal import Tensor
 
 /// How far a model's next-token distributions are expected to move with each matrix in each format.
@@ -6,6 +7,8 @@ struct Sensitivities: Codable, Sendable, Equatable {
   /// A matrix.
   struct Matrix: Codable, Sendable, Equatable {
     let name: String
+    /// The number of inputs.
+    let columns: Int
     /// Whether the divergences were measured on the whole model, rather than derived from errors
     /// of outputs and gradients.
     let isMeasured: Bool
@@ -29,16 +32,17 @@ struct Sensitivities: Codable, Sendable, Equatable {
   var anchors: [Anchor] = []
 
   /// The mean divergence per token in nats that is expected of a matrix in a format.
-  func divergence(of name: String, _ format: BlockFormat) -> Double {
+  func divergence(of name: String, _ format: WeightFormat) -> Double {
     guard let matrix = matrices.first(where: { $0.name == name }),
-      let divergence = matrix.divergences[format.name]
+      let divergence = matrix.divergences[format.description]
     else { return .infinity }
-    return matrix.isMeasured ? divergence : divergence * scale(format.bitsPerWeight)
+    let bits = format.bitsPerWeight(columns: matrix.columns)
+    return matrix.isMeasured ? divergence : divergence * scale(bits)
   }
 
   /// The same, before it is scaled.
-  func unscaledDivergence(of name: String, _ format: BlockFormat) -> Double {
-    matrices.first { $0.name == name }?.divergences[format.name] ?? .infinity
+  func unscaledDivergence(of name: String, _ format: WeightFormat) -> Double {
+    matrices.first { $0.name == name }?.divergences[format.description] ?? .infinity
   }
 
   /// What is measured as a multiple of what is derived, between anchors interpolated by its

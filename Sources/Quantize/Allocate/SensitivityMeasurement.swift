@@ -33,7 +33,7 @@ struct SensitivityMeasurement {
   /// The sequences on which divergences are measured.
   private static let measuredSequences = 4
 
-  private var linears: [Linear] { model.linears.filter { options.selection.selects($0.name) } }
+  private var linears: [Linear] { model.linears.filter { options.matrices.selects($0.name) } }
 
   /// Measures.
   ///
@@ -51,7 +51,7 @@ struct SensitivityMeasurement {
     )
     try measureAnchors(&result, importance, reference)
     for linear in [model.embedding, model.untiedHead].compactMap(\.self)
-    where options.selection.selects(linear.name) {
+    where options.matrices.selects(linear.name) {
       result.matrices.append(try measured(linear, headInputs, reference))
     }
     return result
@@ -77,7 +77,7 @@ struct SensitivityMeasurement {
         guard let gram = inputs.statistics.gram else { return }
         let diagonal = gram.diagonal.converted(to: .float32)
         let mean = gram.scaled(by: 1 / Double(inputs.statistics.rowCount)).converted(to: .float32)
-        for linear in inputs.linears where options.selection.selects(linear.name) {
+        for linear in inputs.linears where options.matrices.selects(linear.name) {
           guard let squares = squares[linear.name] else { continue }
           importance[linear.name] = diagonal
           result.matrices.append(try derived(linear, mean, diagonal, squares))
@@ -86,7 +86,7 @@ struct SensitivityMeasurement {
       model.blocks[index].release()
       context.progress(index + 1, of: model.blocks.count, unit: "blocks", "errors of candidates")
     }
-    guard options.selection.selects(model.head.name) else { return nil }
+    guard options.matrices.selects(model.head.name) else { return nil }
     return HeadInputs(model, try walk.observeHead(collecting: .gram))
   }
 
@@ -148,8 +148,8 @@ struct SensitivityMeasurement {
     let matrix = linear.weight.matrix
     let original = matrix.widened()
     var divergences: [String: Double] = [:]
-    for format in options.candidates(columns: linear.columns) {
-      let rounded = try QuantizationTarget.blocks(format).nearest(
+    for target in options.candidates(columns: linear.columns) {
+      let rounded = try target.nearest(
         matrix,
         importance: importance,
         layer: linear.name
@@ -158,9 +158,14 @@ struct SensitivityMeasurement {
       let errors = (matrixProduct(difference, gram) * difference).rowSums()  // [outputs]
       let divergence = errors.converted(to: .float64).dot(squares) / 2
       guard divergence.isFinite else { throw QuantizeError.notFinite(.weight, linear.name) }
-      divergences[format.name] = max(0, divergence)
+      divergences[target.format.description] = max(0, divergence)
     }
-    return Sensitivities.Matrix(name: linear.name, isMeasured: false, divergences: divergences)
+    return Sensitivities.Matrix(
+      name: linear.name,
+      columns: linear.columns,
+      isMeasured: false,
+      divergences: divergences
+    )
   }
 
   // MARK: - Measured
@@ -207,18 +212,22 @@ struct SensitivityMeasurement {
     defer { linear.trial = nil }
     var divergences: [String: Double] = [:]
     let candidates = options.candidates(columns: linear.columns)
-    for (index, format) in candidates.enumerated() {
-      let target = QuantizationTarget.blocks(format)
+    for (index, target) in candidates.enumerated() {
       linear.trial =
         if linear === model.head, let gram = headInputs?.gram {
           try options.rounding.rounded(linear, target, gram).weight
         } else {
           try target.nearest(linear.weight.matrix, importance: nil, layer: linear.name)
         }
-      divergences[format.name] = try reference.divergence()
+      divergences[target.format.description] = try reference.divergence()
       context.progress(index + 1, of: candidates.count, unit: "formats", linear.name)
     }
-    return Sensitivities.Matrix(name: linear.name, isMeasured: true, divergences: divergences)
+    return Sensitivities.Matrix(
+      name: linear.name,
+      columns: linear.columns,
+      isMeasured: true,
+      divergences: divergences
+    )
   }
 
   /// Measures the smallest choice, the largest, and one of about 4.5 bits.
@@ -230,27 +239,30 @@ struct SensitivityMeasurement {
     defer { for linear in linears { linear.trial = nil } }
     let wanted = [0, 4.5, 32]
     for (index, bits) in wanted.enumerated() {
-      var (size, count, derived) = (0.0, 0.0, 0.0)
+      var (total, count, derived) = (0.0, 0.0, 0.0)
       for linear in linears {
-        let nearest = options.candidates(columns: linear.columns).min {
-          abs($0.bitsPerWeight - bits) < abs($1.bitsPerWeight - bits)
+        func size(_ target: QuantizationTarget) -> Double {
+          target.format.bitsPerWeight(columns: linear.columns)
         }
-        guard let format = nearest else { continue }
-        linear.trial = try QuantizationTarget.blocks(format).nearest(
+        let nearest = options.candidates(columns: linear.columns).min {
+          abs(size($0) - bits) < abs(size($1) - bits)
+        }
+        guard let target = nearest else { continue }
+        linear.trial = try target.nearest(
           linear.weight.matrix,
           importance: importance[linear.name],
           layer: linear.name
         )
         let weights = Double(linear.rows * linear.columns)
-        size += weights * format.bitsPerWeight
+        total += weights * size(target)
         count += weights
-        derived += result.unscaledDivergence(of: linear.name, format)
+        derived += result.unscaledDivergence(of: linear.name, target.format)
       }
       context.progress(index + 1, of: wanted.count, unit: "choices", "measuring")
-      guard count > 0, result.anchors.last?.bits != size / count else { continue }
+      guard count > 0, result.anchors.last?.bits != total / count else { continue }
       result.anchors.append(
         Sensitivities.Anchor(
-          bits: size / count,
+          bits: total / count,
           derived: derived,
           measured: try reference.divergence()
         )
