@@ -88,6 +88,7 @@ struct TeacherCacheTests {
       let cache = try TeacherCache(folder, Self.description)
       for change: (inout TeacherCache.Description) -> Void in [
         { $0.teacher = "u" }, { $0.temperature = 2 }, { $0.topK = 8 }, { $0.vocabulary = 999 },
+        { $0.tokens = "other ids" },
       ] {
         var description = Self.description
         change(&description)

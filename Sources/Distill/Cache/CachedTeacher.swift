@@ -37,7 +37,8 @@ struct CachedTeacher {
         teacher: try Digest.of(model: teacher.model.companions.origin),
         vocabulary: teacher.vocabulary.common,
         topK: min(options.topK, teacher.vocabulary.common),
-        temperature: temperature
+        temperature: temperature,
+        tokens: teacher.vocabulary.digest
       )
     )
     self.init(
@@ -53,13 +54,14 @@ struct CachedTeacher {
   /// counts in a row hold nothing.
   func tokens(of batch: TokenBatch) throws -> MostLikelyTokens {
     let count = cache.coding.count
+    let inputs = try teacher.vocabulary.teacherInputs(batch)
     var tokens: [Int32] = []
     var (probabilities, rest) = ([Float](), [Float]())
     for row in 0..<batch.rows {
       let range = row * batch.columns..<(row + 1) * batch.columns
       let used = (batch.targets[range].lastIndex { $0 >= 0 } ?? range.lowerBound - 1) + 1
       if used > range.lowerBound {
-        let known = try self.row(batch, range.lowerBound..<used)
+        let known = try self.row(batch, inputs, range.lowerBound..<used)
         tokens += known.tokens
         probabilities += known.probabilities
         rest += known.rest
@@ -78,14 +80,18 @@ struct CachedTeacher {
     )
   }
 
-  private func row(_ batch: TokenBatch, _ range: Range<Int>) throws -> MostLikelyTokens {
+  private func row(
+    _ batch: TokenBatch,
+    _ inputs: [Int32],
+    _ range: Range<Int>
+  ) throws -> MostLikelyTokens {
     let tokens = batch.tokens[range]
     let starts =
       separatesDocuments ? batch.documentStarts[range] : ArraySlice(range.map { _ in 0 })
     return try cache.row(TeacherCache.key(tokens, starts: starts), positions: range.count) {
       // Row by row, so that the outputs do not depend on what else is in the batch.
       let hidden = teacher.model.trainingHidden(
-        Array(tokens),
+        Array(inputs[range]),
         rows: 1,
         documentStarts: separatesDocuments ? Array(starts) : nil,
         recomputation: .none
@@ -103,8 +109,9 @@ struct CachedTeacher {
     var (probabilities, rest) = ([Float](), [Float]())
     for first in stride(from: 0, to: hidden.shape[0], by: length) {
       let states = hidden.rows(first..<min(hidden.shape[0], first + length))
+      let logits = teacher.model.head.headMatrix.logits(of: states)
       let known = MostLikelyTokens(
-        of: teacher.model.head.headMatrix.logits(of: states),
+        of: teacher.vocabulary.tokens?.reference(logits) ?? logits,
         count: cache.coding.count,
         vocabulary: teacher.vocabulary.common,
         temperature: temperature

@@ -20,12 +20,15 @@ final class TeacherCache {
     var version = 1
     /// The digest of the teacher's files.
     var teacher: String
-    /// How many first tokens of the vocabulary count.
+    /// How many tokens of the vocabulary count.
     var vocabulary: Int
     /// How many tokens are kept.
     var topK: Int
     /// What logits were divided by.
     var temperature: Double
+    /// The digest of the ids that stand for the same tokens, by whose places in the list tokens are
+    /// numbered; nil if the first ids are the same.
+    var tokens: String?
   }
 
   /// The digest of a row's tokens.

@@ -125,7 +125,8 @@ public struct DistillLogitsStage: Stage {
       context,
       keepsRows: options.cache != nil
     )
-    try teacher.require(data)
+    try teacher.require(data, of: model, options.training.batches)
+    let outside = try teacher.probabilityOutside(data, options.training.batches)
     let cache = try options.cache.map {
       try CachedTeacher(
         teacher,
@@ -152,7 +153,7 @@ public struct DistillLogitsStage: Stage {
       objective: logits.objective
     )
     var report = try session.run(on: data)
-    teacher.report(to: &report)
+    teacher.report(to: &report, probabilityOutside: outside)
     cache?.report(to: &report)
     logits.samples?.report(to: &report)
     return report
