@@ -65,7 +65,7 @@ let modules: [Module] = [
   ),
   Module(
     name: "Evaluate",
-    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
+    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline", crypto]
   ),
   Module(name: "Sparsity", uses: ["CKernels", "Tensor", "Models", "Pipeline"], tested: false),
   Module(
@@ -75,7 +75,8 @@ let modules: [Module] = [
   Module(
     name: "Distill",
     uses: [
-      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "TrainStages", crypto,
+      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "Evaluate", "TrainStages",
+      crypto,
     ]
   ),
   Module(

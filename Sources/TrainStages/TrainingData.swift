@@ -101,6 +101,7 @@ package struct TrainingData {
   /// The first token that is not one of those known, and the data set that it is in.
   ///
   /// - Parameter known: For each id, whether it is known.
+  /// - Returns: Its id and the data set's name; nil if all are known.
   package func firstToken(outside known: [Bool]) -> (token: Int32, name: String)? {
     for store in stores {
       if let token = store.firstToken(outside: known) { return (token, store.name) }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluate
 import Foundation
 import Models
 import Pipeline

@@ -1,4 +1,5 @@
 internal import Datasets
+internal import Evaluate
 internal import Foundation
 internal import Models
 internal import Pipeline
@@ -100,40 +101,26 @@ struct CachedTeacher {
     }
   }
 
-  /// The most likely tokens, a chunk of logits at a time.
+  /// The most likely tokens after hidden states.
   ///
   /// - Throws: ``DistillError`` if a probability is not a number.
   private func likely(_ hidden: Tensor) throws(DistillError) -> MostLikelyTokens {
-    let length = max(1, (64 << 20) / (4 * teacher.vocabulary.teacher))
-    var tokens: [Int32] = []
-    var (probabilities, rest) = ([Float](), [Float]())
-    for first in stride(from: 0, to: hidden.shape[0], by: length) {
-      let states = hidden.rows(first..<min(hidden.shape[0], first + length))
-      let logits = teacher.model.head.headMatrix.logits(of: states)
-      let known = MostLikelyTokens(
-        of: teacher.vocabulary.tokens?.reference(logits) ?? logits,
-        count: cache.coding.count,
-        vocabulary: teacher.vocabulary.common,
-        temperature: temperature
-      )
-      guard known.probabilities.allSatisfy(\.isFinite), known.rest.allSatisfy(\.isFinite) else {
-        throw DistillError(
-          .notFinite,
-          "the teacher's outputs are infinite or not a number",
-          at: teacher.model.companions.name,
-          remedy: "its checkpoint is damaged: fetch it again, or name another teacher"
-        )
-      }
-      tokens += known.tokens
-      probabilities += known.probabilities
-      rest += known.rest
-    }
-    return MostLikelyTokens(
+    let known = teacher.model.mostLikelyTokens(
+      after: hidden,
       count: cache.coding.count,
-      tokens: tokens,
-      probabilities: probabilities,
-      rest: rest
+      vocabulary: teacher.vocabulary.common,
+      common: teacher.vocabulary.tokens,
+      temperature: temperature
     )
+    guard let known else {
+      throw DistillError(
+        .notFinite,
+        "the teacher's outputs are infinite or not a number",
+        at: teacher.model.companions.name,
+        remedy: "its checkpoint is damaged: fetch it again, or name another teacher"
+      )
+    }
+    return known
   }
 
   /// Reports how often the teacher ran.

@@ -1,3 +1,4 @@
+public import Evaluate
 public import Pipeline
 public import TrainStages
 

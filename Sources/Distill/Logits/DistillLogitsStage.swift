@@ -1,3 +1,4 @@
+internal import Evaluate
 public import Models
 public import Pipeline
 internal import TrainStages

@@ -55,6 +55,7 @@ extension TeacherModel {
   ///   - settings: How rows are made.
   /// - Returns: A number in `0...1`; nil if the student has all of the teacher's tokens, or nothing
   ///   counts in the row.
+  /// - Throws: ``DistillError`` if the teacher lacks a token of the row.
   /// - Complexity: One pass of the teacher over a row.
   func probabilityOutside(_ data: TrainingData, _ settings: BatchSettings) throws -> Double? {
     guard vocabulary.teacher > vocabulary.common else { return nil }

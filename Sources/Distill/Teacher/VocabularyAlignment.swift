@@ -64,6 +64,7 @@ struct VocabularyAlignment: Equatable {
   ///   - student: The student's and the number of its logits.
   ///   - teacher: The teacher's and the number of its logits.
   ///   - name: What the teacher is called in errors.
+  /// - Throws: ``DistillError`` with the first difference if they differ, or what encoding throws.
   init(
     student: (tokenizer: Tokenizer, logits: Int),
     teacher: (tokenizer: Tokenizer, logits: Int),
