@@ -65,7 +65,7 @@ let modules: [Module] = [
   ),
   Module(
     name: "Evaluate",
-    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline"]
+    uses: ["Tensor", "Tokenizers", "Checkpoints", "Datasets", "Models", "Pipeline", crypto]
   ),
   Module(
     name: "Export",
@@ -79,7 +79,8 @@ let modules: [Module] = [
   Module(
     name: "Distill",
     uses: [
-      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "TrainStages", crypto,
+      "Tensor", "Tokenizers", "Datasets", "Models", "Train", "Pipeline", "Evaluate", "TrainStages",
+      crypto,
     ]
   ),
   Module(

@@ -4,8 +4,6 @@ public struct DistillError: Error, Sendable, Hashable, CustomStringConvertible {
   public enum Code: Sendable, Hashable {
     /// There is no teacher, or none that the student can learn from.
     case unusableTeacher
-    /// Kept outputs of a teacher cannot be read or written.
-    case cache
     /// A teacher's output is not a number or infinite.
     case notFinite
   }

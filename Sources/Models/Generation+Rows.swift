@@ -13,18 +13,20 @@ extension LanguageModel {
   ///   - samplings: How each text's tokens are chosen: what it becomes depends on its own seed, not
   ///     on the seeds of others.
   ///   - vocabulary: How many first tokens may be chosen; all if nil.
+  ///   - excluded: Tokens of these that may not be chosen.
   /// - Returns: For each text the tokens made, the last being the one that ends a text if there is
   ///   room for it.
   /// - Throws: ``ModelError`` if the model computes numbers that are not finite.
   /// - Precondition: Prompts are not empty; all but the last token of a text fit into the model's
-  ///   context, and ids are in range.
+  ///   context, and ids are in range. Some token may be chosen.
   /// - Complexity: As many passes as the longest text has tokens, with `B` tokens each; the
   ///   prompt's part that all have in one. `2 · layers · B · T · K · C` numbers of keys and values.
   package func continuations(
     of prompts: [[Int32]],
     lengths: [Int],
     samplings: [Sampling],
-    vocabulary: Int? = nil
+    vocabulary: Int? = nil,
+    excluding excluded: [Int32] = []
   ) throws(ModelError) -> [[Int32]] {
     let longest = lengths.max() ?? 0
     require(
@@ -50,7 +52,8 @@ extension LanguageModel {
         let logits = logits(last).elements(as: Float.self)
         let width = logits.count / choosing.count
         for (place, row) in choosing.enumerated() {
-          let own = Array(logits[place * width..<place * width + min(width, vocabulary ?? width)])
+          var own = Array(logits[place * width..<place * width + min(width, vocabulary ?? width)])
+          for id in excluded where !own[Int(id)].isNaN { own[Int(id)] = -.infinity }
           let token = samplers[row].next(own)
           guard own[Int(token)].isFinite, !own.contains(where: \.isNaN) else {
             throw notFinite(position)

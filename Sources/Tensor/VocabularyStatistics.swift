@@ -72,6 +72,9 @@ public struct VocabularyStatistics: Sendable {
     running.map { $0.largest + log($0.sum) - $0.target }
   }
 
+  /// Returns the logarithm of the sum of the exponentials of each row's logits.
+  public func logSums() -> [Double] { running.map { $0.largest + log($0.sum) } }
+
   /// Returns the reference's `−log p(target)` of each row in nats.
   public func referenceLosses() -> [Double] {
     running.map { $0.reference_largest + log($0.reference_sum) - $0.reference_target }

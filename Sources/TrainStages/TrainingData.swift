@@ -20,6 +20,7 @@ package struct TrainingData {
   package let largestToken: Int32
   /// What decides the batches.
   package let fingerprint: String
+  private let stores: [TokenStore]
 
   /// Reads the data.
   ///
@@ -90,10 +91,22 @@ package struct TrainingData {
     rowsPerEpoch = stream.counts.reduce(0) { $0 + $1.rows }
     rows.shuffles = false
     validation = try Self.rows(held.map { source($0) }, rows, options)
-    largestToken = (stores + held.map(\.store)).map(\.summary.largestToken).max() ?? 0
+    self.stores = stores + held.map(\.store)
+    largestToken = self.stores.map(\.summary.largestToken).max() ?? 0
     fingerprint = ([stream.state.order] + held.map { "\($0.store.key) \($0.tokens)" }).joined(
       separator: " "
     )
+  }
+
+  /// The first token that is not one of those known, and the data set that it is in.
+  ///
+  /// - Parameter known: For each id, whether it is known.
+  /// - Returns: Its id and the data set's name; nil if all are known.
+  package func firstToken(outside known: [Bool]) -> (token: Int32, name: String)? {
+    for store in stores {
+      if let token = store.firstToken(outside: known) { return (token, store.name) }
+    }
+    return nil
   }
 
   /// The batch of a step and part: the same one whenever it is asked.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluate
 import Foundation
 import Models
 import Pipeline
@@ -138,6 +139,39 @@ struct DistillLogitsTests {
     #expect(try pair.run(other, "e").report.metrics["teacher_rows_computed"] == 0)
     let before = try #require(first.report.metrics["validation_loss_before"])
     #expect(try #require(first.report.metrics["validation_loss"]) < 0.9 * before)
+  }
+
+  @Test("what is kept of a teacher serves evaluations too, without its checkpoint")
+  func evaluated() throws {
+    let kept = DistillLogitsStage(
+      pair.options {
+        $0.cache = CacheOptions()
+        $0.cache?.topK = 32
+        $0.cache?.path = CachePath("cache")
+      }
+    )
+    _ = try pair.run(kept, "train")
+    var options = EvaluateOptions()
+    options.settings.perplexity = .file(InputPath("data.txt"))
+    options.settings.context = 33
+    options.reference = ModelPath(pair.teacher.url.path)
+    options.cache = CacheOptions()
+    options.cache?.topK = 32
+    options.cache?.path = CachePath("cache")
+    let first = try pair.run(EvaluateStage(options), "evaluated").report
+    #expect(first.metrics["teacher_rows_computed"] ?? 0 > 0)
+    let folders = try FileManager.default.contentsOfDirectory(
+      atPath: pair.student.result("cache").path
+    )
+    #expect(folders.count == 1)
+    options.reference = nil
+    let again = try pair.run(EvaluateStage(options), "again").report
+    #expect(again.metrics["teacher_rows_computed"] == 0)
+    let bound = try #require(first.metrics["kl_lower_bound"])
+    #expect(bound > 0.1 && again.metrics["kl_lower_bound"] == bound)
+    #expect(first.metrics["kl_mean"] == nil && first.metrics["top1_agreement"] != nil)
+    options.cache?.path = nil
+    #expect(options.problems().map(\.option) == ["cache.path"])
   }
 
   @Test("a result worse than its start is refused, and the report says so")

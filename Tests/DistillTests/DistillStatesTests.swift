@@ -149,9 +149,9 @@ struct DistillStatesTests {
     let context = try pair.context("learned")
     let data = try TrainingData(training, model, context)
     let batch = try #require(data.validation.first)
-    let before = hidden.measures(batch)
+    let before = try hidden.measures(batch)
     _ = try TrainingSession(training, model, context, objective: hidden.objective).run(on: data)
-    let after = hidden.measures(batch)
+    let after = try hidden.measures(batch)
     for layer in 0..<2 {
       let key = "state_distance_\(layer)"
       let (first, last) = (try #require(before[key]), try #require(after[key]))

@@ -1,3 +1,4 @@
+import Evaluate
 import Foundation
 import Models
 import Pipeline
@@ -124,7 +125,7 @@ struct DistillationGoldenTests {
     let hidden = HiddenObjective(logits(.forwardKL), options, seed: 1)
     #expect(hidden.projections.isEmpty && hidden.pairs.map(\.teacher) == [0, 1])
     let parameters = student.makeTrainable { _ in true }
-    let losses = try curve(parameters) { hidden.loss($0) }
+    let losses = try curve(parameters) { try hidden.loss($0) }
     #expect(difference(losses, golden["curve.hidden"].numbers, absolute: 5e-4) == nil)
   }
 
@@ -155,9 +156,9 @@ struct DistillationGoldenTests {
     )
     #expect(hidden.pairs.isEmpty && hidden.relations?.studentLayer == 1)
     let parameters = student.makeTrainable { _ in true }
-    let losses = try curve(parameters) { hidden.loss($0) }
+    let losses = try curve(parameters) { try hidden.loss($0) }
     #expect(difference(losses, golden["curve.relations"].numbers, absolute: 1e-3) == nil)
-    let measures = hidden.measures(batch(1))
+    let measures = try hidden.measures(batch(1))
     #expect(measures["queries_relations"] ?? 0 > 0 && measures["values_relations"] ?? 0 > 0)
   }
 

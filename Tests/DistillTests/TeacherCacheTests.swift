@@ -3,6 +3,7 @@ import Tensor
 import Testing
 
 @testable import Distill
+@testable import Evaluate
 
 @Suite("Kept outputs of a teacher")
 struct TeacherCacheTests {
@@ -72,7 +73,7 @@ struct TeacherCacheTests {
         let first = try ask(cache, key)
         #expect(try ask(cache, key).probabilities == first.probabilities)
         #expect(calls == 1 && cache.added == 1 && cache.found == 1)
-        #expect(throws: DistillError.self) { try TeacherCache(folder, Self.description) }
+        #expect(throws: EvaluateError.self) { try TeacherCache(folder, Self.description) }
       }
       let cache = try TeacherCache(folder, Self.description)
       _ = try ask(cache, key)
@@ -88,6 +89,7 @@ struct TeacherCacheTests {
       let cache = try TeacherCache(folder, Self.description)
       for change: (inout TeacherCache.Description) -> Void in [
         { $0.teacher = "u" }, { $0.temperature = 2 }, { $0.topK = 8 }, { $0.vocabulary = 999 },
+        { $0.tokens = "other ids" },
       ] {
         var description = Self.description
         change(&description)

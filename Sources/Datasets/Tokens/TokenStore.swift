@@ -80,6 +80,23 @@ public struct TokenStore: Sendable {
     }
   }
 
+  /// The first token that is not one of those known.
+  ///
+  /// - Parameter known: For each id, whether it is known; ids beyond are not.
+  /// - Returns: Its id; nil if all are known.
+  /// - Complexity: O(tokens).
+  public func firstToken(outside known: [Bool]) -> Int32? {
+    withWords { words in
+      known.withUnsafeBufferPointer { known in
+        let word = words.first {
+          let id = Int($0 & ~Self.uncounted)
+          return id >= known.count || !known[id]
+        }
+        return word.map { Int32(truncatingIfNeeded: $0 & ~Self.uncounted) }
+      }
+    }
+  }
+
   /// All documents.
   public var all: TokenSlice {
     TokenSlice(store: self, documents: 0..<summary.documents, tokens: 0..<summary.tokens)

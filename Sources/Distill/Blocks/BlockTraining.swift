@@ -16,16 +16,26 @@ struct BlockStreams {
   /// Those of the teacher, before the first layer that the next block stands for.
   var teacher: [Tensor]
 
-  init(_ batches: [TokenBatch], student: LanguageModel, teacher: LanguageModel) {
+  init(
+    _ batches: [TokenBatch],
+    student: LanguageModel,
+    teacher: TeacherModel
+  ) throws(DistillError) {
     self.batches = batches
     self.student = batches.map { student.embedded($0.tokens, rows: $0.rows) }
-    self.teacher = batches.map { teacher.embedded($0.tokens, rows: $0.rows) }
+    var streams: [Tensor] = []
+    for batch in batches {
+      let inputs = try teacher.vocabulary.teacherInputs(batch)
+      streams.append(teacher.model.embedded(inputs, rows: batch.rows))
+    }
+    self.teacher = streams
   }
 }
 
 /// Trains the blocks of a student one after another.
 struct BlockTraining {
   let student: LanguageModel
+  let vocabulary: VocabularyAlignment
   let teacher: LanguageModel
   let options: DistillBlocksOptions
   let context: StageContext
@@ -38,16 +48,17 @@ struct BlockTraining {
 
   init(
     _ student: LanguageModel,
-    _ teacher: LanguageModel,
+    _ teacher: TeacherModel,
     _ options: DistillBlocksOptions,
     _ context: StageContext,
     fingerprint: String
   ) {
-    (self.student, self.teacher) = (student, teacher)
+    (self.student, self.teacher) = (student, teacher.model)
+    vocabulary = teacher.vocabulary
     (self.options, self.context, self.fingerprint) = (options, context, fingerprint)
     lastLayers = options.layers.pairs(
       student: student.configuration.layerCount,
-      teacher: teacher.configuration.layerCount
+      teacher: teacher.model.configuration.layerCount
     ).map(\.teacher)
   }
 
@@ -58,8 +69,9 @@ struct BlockTraining {
   /// Trains every block that has selected parts.
   func run(_ training: [TokenBatch], _ held: [TokenBatch]) throws -> StageReport {
     var report = StageReport()
-    var streams = BlockStreams(training, student: student, teacher: teacher)
-    var heldStreams = BlockStreams(held, student: student, teacher: teacher)
+    let teacher = TeacherModel(model: teacher, vocabulary: vocabulary)
+    var streams = try BlockStreams(training, student: student, teacher: teacher)
+    var heldStreams = try BlockStreams(held, student: student, teacher: teacher)
     for index in student.blocks.indices {
       let before = (streams, heldStreams)
       advanceTeacher(&streams, index)

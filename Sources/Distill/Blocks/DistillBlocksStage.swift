@@ -138,7 +138,7 @@ public struct DistillBlocksStage: Stage {
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let teacher = try TeacherModel(options.teacher, of: model, options.training, context)
     let data = try TrainingData(options.training, model, context)
-    try teacher.require(data)
+    try teacher.require(data, of: model, options.training.batches)
     let settings = options.training.batches
     let parts = options.sequences / settings.batch * settings.accumulation
     let batches = try (0..<parts).map {
@@ -147,13 +147,13 @@ public struct DistillBlocksStage: Stage {
     }
     let training = BlockTraining(
       model,
-      teacher.model,
+      teacher,
       options,
       context,
       fingerprint: "\(data.fingerprint) \(context.seed) \(options.recipeNode)"
     )
     var report = try training.run(batches, data.validation)
-    teacher.report(to: &report)
+    teacher.report(to: &report, probabilityOutside: nil)
     return report
   }
 }

@@ -1,4 +1,5 @@
 internal import Datasets
+internal import Evaluate
 internal import Foundation
 internal import Models
 internal import Pipeline
@@ -37,7 +38,8 @@ struct CachedTeacher {
         teacher: try Digest.of(model: teacher.model.companions.origin),
         vocabulary: teacher.vocabulary.common,
         topK: min(options.topK, teacher.vocabulary.common),
-        temperature: temperature
+        temperature: temperature,
+        tokens: teacher.vocabulary.digest
       )
     )
     self.init(
@@ -53,13 +55,14 @@ struct CachedTeacher {
   /// counts in a row hold nothing.
   func tokens(of batch: TokenBatch) throws -> MostLikelyTokens {
     let count = cache.coding.count
+    let inputs = try teacher.vocabulary.teacherInputs(batch)
     var tokens: [Int32] = []
     var (probabilities, rest) = ([Float](), [Float]())
     for row in 0..<batch.rows {
       let range = row * batch.columns..<(row + 1) * batch.columns
       let used = (batch.targets[range].lastIndex { $0 >= 0 } ?? range.lowerBound - 1) + 1
       if used > range.lowerBound {
-        let known = try self.row(batch, range.lowerBound..<used)
+        let known = try self.row(batch, inputs, range.lowerBound..<used)
         tokens += known.tokens
         probabilities += known.probabilities
         rest += known.rest
@@ -78,14 +81,18 @@ struct CachedTeacher {
     )
   }
 
-  private func row(_ batch: TokenBatch, _ range: Range<Int>) throws -> MostLikelyTokens {
+  private func row(
+    _ batch: TokenBatch,
+    _ inputs: [Int32],
+    _ range: Range<Int>
+  ) throws -> MostLikelyTokens {
     let tokens = batch.tokens[range]
     let starts =
       separatesDocuments ? batch.documentStarts[range] : ArraySlice(range.map { _ in 0 })
     return try cache.row(TeacherCache.key(tokens, starts: starts), positions: range.count) {
       // Row by row, so that the outputs do not depend on what else is in the batch.
       let hidden = teacher.model.trainingHidden(
-        Array(tokens),
+        Array(inputs[range]),
         rows: 1,
         documentStarts: separatesDocuments ? Array(starts) : nil,
         recomputation: .none
@@ -94,39 +101,26 @@ struct CachedTeacher {
     }
   }
 
-  /// The most likely tokens, a chunk of logits at a time.
+  /// The most likely tokens after hidden states.
   ///
   /// - Throws: ``DistillError`` if a probability is not a number.
   private func likely(_ hidden: Tensor) throws(DistillError) -> MostLikelyTokens {
-    let length = max(1, (64 << 20) / (4 * teacher.vocabulary.teacher))
-    var tokens: [Int32] = []
-    var (probabilities, rest) = ([Float](), [Float]())
-    for first in stride(from: 0, to: hidden.shape[0], by: length) {
-      let states = hidden.rows(first..<min(hidden.shape[0], first + length))
-      let known = MostLikelyTokens(
-        of: teacher.model.head.headMatrix.logits(of: states),
-        count: cache.coding.count,
-        vocabulary: teacher.vocabulary.common,
-        temperature: temperature
-      )
-      guard known.probabilities.allSatisfy(\.isFinite), known.rest.allSatisfy(\.isFinite) else {
-        throw DistillError(
-          .notFinite,
-          "the teacher's outputs are infinite or not a number",
-          at: teacher.model.companions.name,
-          remedy: "its checkpoint is damaged: fetch it again, or name another teacher"
-        )
-      }
-      tokens += known.tokens
-      probabilities += known.probabilities
-      rest += known.rest
-    }
-    return MostLikelyTokens(
+    let known = teacher.model.mostLikelyTokens(
+      after: hidden,
       count: cache.coding.count,
-      tokens: tokens,
-      probabilities: probabilities,
-      rest: rest
+      vocabulary: teacher.vocabulary.common,
+      common: teacher.vocabulary.tokens,
+      temperature: temperature
     )
+    guard let known else {
+      throw DistillError(
+        .notFinite,
+        "the teacher's outputs are infinite or not a number",
+        at: teacher.model.companions.name,
+        remedy: "its checkpoint is damaged: fetch it again, or name another teacher"
+      )
+    }
+    return known
   }
 
   /// Reports how often the teacher ran.

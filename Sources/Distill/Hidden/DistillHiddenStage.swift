@@ -111,7 +111,8 @@ public struct DistillHiddenStage: Stage {
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
     let teacher = try TeacherModel(options.teacher, of: model, options.training, context)
     let data = try TrainingData(options.training, model, context)
-    try teacher.require(data)
+    try teacher.require(data, of: model, options.training.batches)
+    let outside = try teacher.probabilityOutside(data, options.training.batches)
     var logits = LogitsObjective(
       student: model,
       teacher: teacher,
@@ -130,7 +131,7 @@ public struct DistillHiddenStage: Stage {
       objective: hidden.objective
     )
     var report = try session.run(on: data)
-    teacher.report(to: &report)
+    teacher.report(to: &report, probabilityOutside: outside)
     logits.samples?.report(to: &report)
     if let relations = hidden.relations {
       var values: [String: Double] = [:]

@@ -48,6 +48,7 @@ struct HiddenObjective {
 
   private func states(
     _ model: LanguageModel,
+    _ inputs: [Int32],
     _ batch: TokenBatch,
     after layers: [Int],
     relationLayer: Int?,
@@ -57,7 +58,7 @@ struct HiddenObjective {
     let wanted = Set(layers)
     var before: Tensor?
     let last = model.trainingHidden(
-      batch.tokens,
+      inputs,
       rows: batch.rows,
       documentStarts: logits.starts(batch),
       recomputation: recomputation
@@ -68,15 +69,16 @@ struct HiddenObjective {
     let vectors = relationLayer.map { layer in
       model.attentionVectors(
         ofBlock: layer,
-        from: before ?? model.embedded(batch.tokens, rows: batch.rows)
+        from: before ?? model.embedded(inputs, rows: batch.rows)
       )
     }
     return States(after: after, vectors: vectors, last: last)
   }
 
-  private func teacherStates(_ batch: TokenBatch) -> States {
+  private func teacherStates(_ batch: TokenBatch) throws(DistillError) -> States {
     states(
       logits.teacher.model,
+      try logits.teacher.vocabulary.teacherInputs(batch),
       batch,
       after: pairs.map(\.teacher),
       relationLayer: relations?.teacherLayer,
@@ -87,6 +89,7 @@ struct HiddenObjective {
   private func studentStates(_ batch: TokenBatch) -> States {
     states(
       logits.student,
+      batch.tokens,
       batch,
       after: pairs.map(\.student),
       relationLayer: relations?.studentLayer,
@@ -130,8 +133,8 @@ struct HiddenObjective {
   }
 
   /// The loss of a batch.
-  func loss(_ batch: TokenBatch, isSampled: Bool = false) -> Tensor {
-    let (teacher, student) = (teacherStates(batch), studentStates(batch))
+  func loss(_ batch: TokenBatch, isSampled: Bool = false) throws(DistillError) -> Tensor {
+    let (teacher, student) = (try teacherStates(batch), studentStates(batch))
     var parts = distances(student, teacher, batch).map {
       $0.scaled(by: options.hiddenWeight / Double(pairs.count))
     }
@@ -149,8 +152,8 @@ struct HiddenObjective {
   }
 
   /// Sums that are reported of a batch.
-  func measures(_ batch: TokenBatch) -> [String: Double] {
-    let (teacher, student) = (teacherStates(batch), studentStates(batch))
+  func measures(_ batch: TokenBatch) throws(DistillError) -> [String: Double] {
+    let (teacher, student) = (try teacherStates(batch), studentStates(batch))
     let count = Double(batch.countedTargets)
     let loss = logitsLoss(student, teacher, batch)
     var sums = ["divergence": loss.divergenceSum, "cross_entropy": loss.crossEntropySum]
@@ -164,10 +167,10 @@ struct HiddenObjective {
   }
 
   var objective: TrainingObjective {
-    var objective = TrainingObjective { loss($0) }
+    var objective = TrainingObjective { try loss($0) }
     objective.measure = measures
     objective.sampled = logits.samples.map { samples in
-      SampledRows(rows: samples.rows) { loss($0, isSampled: true) }
+      SampledRows(rows: samples.rows) { try loss($0, isSampled: true) }
     }
     objective.helpers = projections
     return objective

@@ -1,3 +1,4 @@
+public import Evaluate
 public import Pipeline
 public import TrainStages
 
@@ -34,8 +35,8 @@ public struct DistillLogitsOptions: StageOptions {
   }
 
   static let teacherSummary =
-    "The model to learn from, with the same tokenizer; the model that the recipe begins with if "
-    + "not given."
+    "The model to learn from, whose tokenizer cuts texts into the same tokens, perhaps under other "
+    + "ids; the model that the recipe begins with if not given."
 
   /// What does not go together.
   public func problems() -> [StageProblem] {

@@ -1,3 +1,4 @@
+internal import Evaluate
 public import Models
 public import Pipeline
 internal import TrainStages
@@ -125,7 +126,8 @@ public struct DistillLogitsStage: Stage {
       context,
       keepsRows: options.cache != nil
     )
-    try teacher.require(data)
+    try teacher.require(data, of: model, options.training.batches)
+    let outside = try teacher.probabilityOutside(data, options.training.batches)
     let cache = try options.cache.map {
       try CachedTeacher(
         teacher,
@@ -152,7 +154,7 @@ public struct DistillLogitsStage: Stage {
       objective: logits.objective
     )
     var report = try session.run(on: data)
-    teacher.report(to: &report)
+    teacher.report(to: &report, probabilityOutside: outside)
     cache?.report(to: &report)
     logits.samples?.report(to: &report)
     return report

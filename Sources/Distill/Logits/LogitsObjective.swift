@@ -22,7 +22,7 @@ struct LogitsObjective {
   func reference(_ batch: TokenBatch) throws -> ReferenceLogits {
     if let cache { return .mostLikely(try cache.tokens(of: batch)) }
     let hidden = teacher.model.trainingHidden(
-      batch.tokens,
+      try teacher.vocabulary.teacherInputs(batch),
       rows: batch.rows,
       documentStarts: starts(batch),
       recomputation: .none
@@ -54,6 +54,7 @@ struct LogitsObjective {
     _ reference: ReferenceLogits,
     isSampled: Bool = false
   ) -> HeadLoss {
+    let vocabulary = teacher.vocabulary
     var headOptions = HeadLossOptions()
     headOptions.precision = student.head.precision
     return hidden.headDivergence(
@@ -63,7 +64,8 @@ struct LogitsObjective {
       temperature: options.temperature,
       targets: batch.targets,
       crossEntropyShare: isSampled ? 0 : options.crossEntropy,
-      commonVocabulary: teacher.vocabulary.common,
+      commonVocabulary: vocabulary.tokens == nil ? vocabulary.common : nil,
+      commonTokens: vocabulary.tokens,
       options: headOptions
     )
   }

@@ -75,13 +75,14 @@ struct StudentSamples {
       of: prompts,
       lengths: lengths,
       samplings: samplings,
-      vocabulary: vocabulary.common
+      vocabulary: vocabulary.choices,
+      excluding: vocabulary.unknownTokens
     )
     let longest = zip(prompts, made).map { $0.count + $1.count }.max() ?? 2
     var rows = batch
     rows.clear(
       columns: max(1, longest - 1),
-      padding: model.configuration.endOfText.first { $0 < vocabulary.common } ?? 0
+      padding: vocabulary.padding(model.configuration.endOfText)
     )
     for (index, row) in used.enumerated() {
       rows.fill(row, prompt: prompts[index], made: made[index])

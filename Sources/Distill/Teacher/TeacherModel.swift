@@ -132,6 +132,8 @@ struct TeacherModel {
     if let teacher {
       let size = ByteSize(ModelPromise(teacher.outline).byteCount)
       plan.notes.append("the teacher \(teacher.companions.name) is mapped beside, \(size)")
+      let vocabulary = try? VocabularyAlignment(student: setting.baseline, teacher: teacher)
+      if let vocabulary, vocabulary.tokens != nil { plan.notes.append(vocabulary.note) }
     }
     if !training.validation.isOn {
       plan.notes.append(
@@ -156,28 +158,5 @@ struct TeacherModel {
     estimate.extraByteCount += min(64 << 20, 4 * tokens * sizes.vocabularySize)
     let pass = 2 * Double(promise.parameterCount)
     if keepsOutputs { estimate.firstOperations += pass } else { estimate.extraOperations += pass }
-  }
-}
-
-extension TeacherModel {
-  /// Stops if the data has tokens that the teacher does not know.
-  func require(_ data: TrainingData) throws(DistillError) {
-    guard Int(data.largestToken) >= vocabulary.common else { return }
-    throw DistillError(
-      .unusableTeacher,
-      "the data has token \(data.largestToken), and the teacher knows \(vocabulary.common)",
-      at: model.companions.name,
-      remedy: "leave texts with such tokens out, or choose another teacher"
-    )
-  }
-
-  /// Reports how much of the vocabularies is compared.
-  func report(to report: inout StageReport) {
-    report.metrics["vocabulary_coverage"] = vocabulary.coverage
-    guard vocabulary.student != vocabulary.teacher else { return }
-    report.warnings.append(
-      "the student has \(vocabulary.student) logits and the teacher \(vocabulary.teacher): the "
-        + "first \(vocabulary.common), which both have, are compared"
-    )
   }
 }

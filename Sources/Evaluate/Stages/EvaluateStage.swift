@@ -8,6 +8,8 @@ public struct EvaluateOptions: StageOptions {
   public var settings = EvaluationSettings()
   /// A model to compare with; nil for perplexity only.
   public var reference: ModelPath?
+  /// Where the most likely tokens of a reference are kept; nil to compare with the reference itself.
+  public var cache: CacheOptions?
 
   /// Creates the defaults.
   public init() {}
@@ -21,7 +23,23 @@ public struct EvaluateOptions: StageOptions {
         \.reference,
         "A model whose outputs are compared with (`kl_mean`, `top1_agreement`); it must have the "
           + "same vocabulary."
-      )
+      ),
+      .field(
+        "cache",
+        \.cache,
+        "Compares with the most likely tokens of the reference that are kept in the folder `path` "
+          + "(`kl_lower_bound`, `top1_agreement`). With `reference` they are kept there if they are "
+          + "not yet, which may be a folder of `distill.logits`; without, its checkpoint is not "
+          + "needed."
+      ),
+    ]
+  }
+
+  /// Finds a cache without a place.
+  public func problems() -> [StageProblem] {
+    guard let cache, cache.path == nil else { return [] }
+    return [
+      StageProblem("name the folder that the reference's outputs are kept in", option: "cache.path")
     ]
   }
 }
@@ -59,12 +77,18 @@ public struct EvaluateStage: Stage {
     let seconds = 2 * Double(promise.parameterCount) * tokens / 1.5e11
     var settings = options.settings
     // The reference runs beside the model; that it is about as large is all there is to go by.
-    settings.agreement = options.reference != nil
+    settings.agreement = options.reference != nil && options.cache == nil
     let largest = settings.agreement ? 2 * promise.byteCount : promise.byteCount
-    return StagePlan(
+    var plan = StagePlan(
       peakByteCount: TextEvaluator().estimatedPeakByteCount(settings, promise, largest: largest),
       seconds: options.reference == nil ? seconds : 2 * seconds
     )
+    if options.cache != nil {
+      plan.notes.append(
+        "the divergence is a lower bound, as the reference's less likely tokens count as one"
+      )
+    }
+    return plan
   }
 
   /// Measures the model.
@@ -77,14 +101,25 @@ public struct EvaluateStage: Stage {
       context: settings.context,
       limit: settings.tokens
     )
-    let reference = try options.reference.map {
-      try ReferenceOutputs($0.load(context.paths), on: text)
-    }
     let total = text.windows.tokens.count
-    let result = try TextEvaluation(text).measure(model, against: reference) { done, rate in
+    func progress(_ done: Int, _ rate: ProgressRate) {
       context.progress(done, of: total, unit: "tokens", rate.description)
     }
-    return StageReport(metrics: result.metrics, warnings: text.warnings(for: model))
+    let reference = try options.reference.map { try $0.load(context.paths) }
+    let evaluation = TextEvaluation(text)
+    guard let cache = options.cache, let folder = cache.path?.url(context.paths) else {
+      let outputs = try reference.map { try ReferenceOutputs($0, on: text) }
+      let result = try evaluation.measure(model, against: outputs, progress: progress)
+      return StageReport(metrics: result.metrics, warnings: text.warnings(for: model))
+    }
+    let kept =
+      try reference.map { try KeptOutputs(of: $0, in: folder, topK: cache.topK, on: text) }
+      ?? KeptOutputs(keptIn: folder, for: text, measuring: model)
+    let result = try evaluation.measure(model, against: kept, progress: progress)
+    var report = StageReport(metrics: result.metrics, warnings: text.warnings(for: model))
+    report.metrics["teacher_rows_computed"] = Double(kept.windows.computed)
+    report.metrics["teacher_rows_found"] = Double(kept.windows.found)
+    return report
   }
 }
 

@@ -9,6 +9,16 @@ extension TextEvaluation.Result {
     ]
     values["perplexity_standard_error"] = perplexity.standardError
     values["loss_standard_error"] = perplexity.meanLossStandardError
+    if let keptAgreement {
+      values["kl_lower_bound"] = keptAgreement.meanDivergence
+      values["kl_lower_bound_standard_error"] = keptAgreement.meanDivergenceStandardError
+      values["kl_lower_bound_99"] = keptAgreement.divergence99
+      values["kl_lower_bound_max"] = keptAgreement.largestDivergence
+      values["top1_agreement"] = keptAgreement.sameTop
+      values["top1_agreement_standard_error"] = keptAgreement.sameTopStandardError
+      values["reference_top_k"] = Double(keptAgreement.topK)
+      values["reference_kept_probability"] = keptAgreement.keptProbability
+    }
     guard let agreement else { return values }
     values["kl_mean"] = agreement.meanDivergence
     values["kl_standard_error"] = agreement.meanDivergenceStandardError

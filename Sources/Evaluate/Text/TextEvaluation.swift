@@ -21,6 +21,8 @@ public struct TextEvaluation {
     public let perplexity: Perplexity
     /// How far it is from the reference; nil without one.
     public let agreement: Agreement?
+    /// How far it is at least from the reference whose most likely tokens were kept; nil without.
+    public let keptAgreement: KeptAgreement?
     /// Tokens of all windows, counted or not, per second; the time of a reference that runs beside
     /// the model is included.
     public let tokensPerSecond: Double
@@ -48,7 +50,26 @@ public struct TextEvaluation {
     against reference: ReferenceOutputs? = nil,
     progress: (_ done: Int, _ rate: ProgressRate) -> Void = { _, _ in }
   ) throws -> Result {
-    try run(model, against: reference, progress: progress) { _ in }
+    try run(model, against: reference, nil, progress: progress) { _ in }
+  }
+
+  /// Runs a model over the text, and compares it with what is kept of a reference.
+  ///
+  /// - Parameters:
+  ///   - model: The model.
+  ///   - kept: The reference's most likely tokens.
+  ///   - progress: Called after every window with the number of tokens done and the rate.
+  /// - Returns: The measured numbers, with ``Result/keptAgreement``.
+  /// - Throws: ``EvaluateError`` as ``measure(_:against:progress:)``, and if what is kept is
+  ///   damaged or of another vocabulary.
+  /// - Complexity: As ``measure(_:against:progress:)`` without a reference, and about twice the
+  ///   passes over the logits.
+  public func measure(
+    _ model: LanguageModel,
+    against kept: KeptOutputs,
+    progress: (_ done: Int, _ rate: ProgressRate) -> Void = { _, _ in }
+  ) throws -> Result {
+    try run(model, against: nil, kept, progress: progress) { _ in }
   }
 
   /// Runs a model over the text, and keeps its outputs for later comparisons.
@@ -65,7 +86,9 @@ public struct TextEvaluation {
     progress: (_ done: Int, _ rate: ProgressRate) -> Void = { _, _ in }
   ) throws -> Result {
     var writer = try ReferenceWriter(model, text: text, folder: folder)
-    let result = try run(model, against: nil, progress: progress) { try writer.append($0) }
+    let result = try run(model, against: nil, nil, progress: progress) {
+      try writer.append($0)
+    }
     try writer.finish()
     return result
   }
@@ -73,16 +96,22 @@ public struct TextEvaluation {
   private func run(
     _ model: LanguageModel,
     against reference: ReferenceOutputs?,
+    _ kept: KeptOutputs?,
     progress: (Int, ProgressRate) -> Void,
     keep: (Tensor) throws -> Void
   ) throws -> Result {
     try text.requireVocabulary(model.configuration.vocabularySize, of: model.companions.name)
-    if let reference { try requireSameVocabulary(model, reference) }
+    if let reference { try requireSameVocabulary(model, reference.head.rows, reference.name) }
+    if let kept { try requireSameVocabulary(model, kept.vocabulary, kept.name) }
     var samples = Samples(unit: text.unit)
     var rate = ProgressRate(total: text.windows.tokens.count)
     for window in 0..<text.windows.count {
       let states = model.countedStates(text, window)  // [counted, D]
-      try measure(window, states, model, reference, &samples)
+      if let kept {
+        try measure(window, states, model, kept, &samples)
+      } else {
+        try measure(window, states, model, reference, &samples)
+      }
       try keep(states)
       let done = (window + 1) * text.windows.length
       rate.update(done: done)
@@ -95,6 +124,14 @@ public struct TextEvaluation {
           divergences: samples.divergences,
           agreements: samples.agreements,
           increases: samples.increases
+        )
+      },
+      keptAgreement: kept.map {
+        KeptAgreement(
+          divergences: samples.divergences,
+          agreements: samples.agreements,
+          keptProbability: samples.kept.mean,
+          topK: $0.topK
         )
       },
       tokensPerSecond: rate.perSecond
@@ -130,15 +167,38 @@ public struct TextEvaluation {
     samples.increases.add(tokens.map { $0.loss - $0.referenceLoss })
   }
 
+  private func measure(
+    _ window: Int,
+    _ states: Tensor,
+    _ model: LanguageModel,
+    _ kept: KeptOutputs,
+    _ samples: inout Samples
+  ) throws {
+    let known = try kept.tokens(window)
+    let tokens = VocabularyScan.comparisons(
+      states,
+      model.head,
+      kept: known,
+      targets: text.targets(window)
+    )
+    try requireFinite(tokens.map(\.loss), window, model)
+    try requireFinite(tokens.map(\.divergence), window, model)
+    samples.losses.add(tokens.map(\.loss))
+    samples.divergences.add(tokens.map { max(0, $0.divergence) })
+    samples.agreements.add(tokens.map { $0.agrees ? 1 : 0 })
+    samples.kept.add(known.rest.map { 1 - Double($0) })
+  }
+
   private struct Samples {
     var losses: SampleStatistics
     var divergences: SampleStatistics
     var agreements: SampleStatistics
     var increases: SampleStatistics
+    var kept: SampleStatistics
 
     init(unit: SampleStatistics.Unit) {
       losses = SampleStatistics(unit: unit)
-      (divergences, agreements, increases) = (losses, losses, losses)
+      (divergences, agreements, increases, kept) = (losses, losses, losses, losses)
     }
   }
 }
@@ -148,13 +208,13 @@ public struct TextEvaluation {
 extension TextEvaluation {
   private func requireSameVocabulary(
     _ model: LanguageModel,
-    _ reference: ReferenceOutputs
+    _ rows: Int,
+    _ name: String
   ) throws(EvaluateError) {
-    guard model.head.rows != reference.head.rows else { return }
+    guard model.head.rows != rows else { return }
     throw EvaluateError(
       .notComparable,
-      "the model has \(model.head.rows) tokens, the reference \(reference.name) has "
-        + "\(reference.head.rows)",
+      "the model has \(model.head.rows) tokens, the reference \(name) has \(rows)",
       at: model.companions.name,
       remedy: "compare models with the same vocabulary"
     )

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Models
 internal import Tensor
 
@@ -63,6 +64,57 @@ enum VocabularyScan {
         divergence: divergences[$0],
         agrees: agrees[$0]
       )
+    }
+  }
+
+  /// Each row's prediction compared with the most likely tokens of a reference, the others being one
+  /// outcome; what the reference finds of the target is not known.
+  ///
+  /// - Parameters:
+  ///   - states: Normalized hidden states, `[M, D]`.
+  ///   - head: What they are multiplied by, `[V, D]`.
+  ///   - kept: `M` rows of tokens below `V`.
+  ///   - targets: The token that follows each row, `[M]`.
+  /// - Returns: For each row the loss and the divergence, in nats, and whether both find the same
+  ///   token most probable.
+  static func comparisons(
+    _ states: Tensor,
+    _ head: Linear,
+    kept: MostLikelyTokens,
+    targets: [Int32]
+  ) -> [(loss: Double, divergence: Double, agrees: Bool)] {
+    let count = kept.count
+    var all = VocabularyStatistics(targets: targets)
+    var others = VocabularyStatistics(targets: Array(repeating: -1, count: targets.count))
+    var found = Array(repeating: Float.nan, count: kept.tokens.count)
+    let matrix = head.weight.matrix
+    for slice in slices(head) {
+      var logits = states.multiplied(by: matrix.rows(slice))
+      all.add(logits, at: slice.lowerBound)
+      logits.withMutableElements(as: Float.self) { logits in
+        for (place, token) in kept.tokens.enumerated() where slice.contains(Int(token)) {
+          let index = place / count * slice.count + Int(token) - slice.lowerBound
+          found[place] = logits[index]
+          // So small that it is nothing beside the others, which are summed apart: the probability
+          // left over by the kept ones would drown in their rounding.
+          logits[index] = -1e30
+        }
+      }
+      others.add(logits, at: slice.lowerBound)
+    }
+    let (losses, choices) = (all.losses(), all.choices())
+    let (sums, otherSums) = (all.logSums(), others.logSums())
+    return targets.indices.map { row in
+      var divergence = 0.0
+      for place in row * count..<(row + 1) * count where kept.probabilities[place] > 0 {
+        let p = Double(kept.probabilities[place])
+        divergence += p * (log(p) - Double(found[place]) + sums[row])
+      }
+      let rest = Double(kept.rest[row])
+      if rest > 0 && count < head.rows {
+        divergence += rest * (log(rest) - otherSums[row] + sums[row])
+      }
+      return (losses[row], divergence, choices[row] == kept.tokens[row * count])
     }
   }
 

@@ -57,14 +57,17 @@ public enum ReferenceLogits {
   /// student's.
   case mostLikely(MostLikelyTokens)
 
-  func chunk(_ rows: Range<Int>) -> ReferenceChunk {
+  /// What is known of some rows; of logits the common tokens if they have other ids.
+  func chunk(_ rows: Range<Int>, _ common: CommonTokens?) -> ReferenceChunk {
+    let logits: Tensor
     switch self {
     case .head(let hidden, let matrix):
       let states = hidden.detached.reshaped([hidden.shape.rows, hidden.shape.columns])
-      return .logits(matrix.logits(of: states.rows(rows)))
-    case .rows(let body): return .logits(body(rows).detached)
+      logits = matrix.logits(of: states.rows(rows))
+    case .rows(let body): logits = body(rows).detached
     case .mostLikely(let tokens): return .mostLikely(tokens, rows)
     }
+    return .logits(common?.reference(logits) ?? logits)
   }
 }
 
@@ -108,6 +111,7 @@ extension Tensor {
       head,
       RowLoss(crossEntropy: 1, distance: 0, divergence: nil, temperature: 1, common: 0),
       nil,
+      nil,
       targets,
       weights,
       options
@@ -120,8 +124,8 @@ extension Tensor {
   ///     loss = Σ w · (α · −log softmax(z)[target] + (1−α) · T² · D(softmax(z'/T), softmax(z/T))) / Σ w
   ///
   /// with `z` the logits and `z'` the teacher's. The factor `T²` keeps the size of gradients when
-  /// the temperature changes. Where the two vocabularies differ in size, `D` is between the
-  /// distributions over the first tokens, which both have.
+  /// the temperature changes. Where the two vocabularies differ, `D` is between the distributions
+  /// over the tokens that both have: the first ones, or those of a list.
   ///
   /// - Parameters:
   ///   - head: `[V, D]`.
@@ -133,6 +137,9 @@ extension Tensor {
   ///   - weights: The weight of each row, 1 if nil, not negative.
   ///   - crossEntropyShare: `α`, in `0...1`.
   ///   - commonVocabulary: How many first tokens both models have; all of the student's if nil.
+  ///   - commonTokens: The tokens that both models have, if their ids differ; in place of
+  ///     `commonVocabulary`. A reference's most likely tokens are then numbered by their places in
+  ///     it.
   ///   - options: The size of chunks, and when gradients are computed.
   /// - Returns: The loss, 0 if no row counts, and what it is a mean of.
   /// - Precondition: `self` is `[..., D]`; a share of cross-entropy takes targets.
@@ -150,6 +157,7 @@ extension Tensor {
     weights: [Float]? = nil,
     crossEntropyShare: Double = 0,
     commonVocabulary: Int? = nil,
+    commonTokens: CommonTokens? = nil,
     options: HeadLossOptions = HeadLossOptions()
   ) -> HeadLoss {
     require(temperature > 0, "head divergence: temperature \(temperature) is not above 0")
@@ -158,9 +166,10 @@ extension Tensor {
       "head divergence: a share \(crossEntropyShare) of cross-entropy without targets or outside 0...1"
     )
     require(divergence.isValid, "head divergence: \(divergence) is out of range")
-    let common = commonVocabulary ?? head.vocabularySize
+    let common = commonTokens?.count ?? commonVocabulary ?? head.vocabularySize
     require(
-      (1...head.vocabularySize).contains(common),
+      (1...head.vocabularySize).contains(common)
+        && commonTokens?.student.allSatisfy { $0 < head.vocabularySize } ?? true,
       "head divergence: \(common) common tokens of \(head.vocabularySize)"
     )
     if case .mostLikely(let tokens) = reference {
@@ -177,13 +186,14 @@ extension Tensor {
       temperature: temperature,
       common: common
     )
-    return headLoss(head, loss, reference, targets, weights, options)
+    return headLoss(head, loss, reference, commonTokens, targets, weights, options)
   }
 
   private func headLoss(
     _ head: HeadMatrix,
     _ loss: RowLoss,
     _ reference: ReferenceLogits?,
+    _ common: CommonTokens?,
     _ targets: [Int32]?,
     _ weights: [Float]?,
     _ options: HeadLossOptions
@@ -206,16 +216,22 @@ extension Tensor {
     }
     let sum = counted.reduce(0, +)
     let seen = SeenRows(rows)
+    let order = common?.order(vocabulary: head.vocabularySize)
+    let columns = targets.map { targets in
+      order.map { order in targets.map { $0 < 0 ? $0 : order.places[Int($0)] } } ?? targets
+    }
     let normalized = sum > 0 ? counted.map { $0 / sum } : counted
     let value = headLoss(head: head, options: options) { logits, range, gradientNeeded in
-      let part = reference?.chunk(range)
+      let part = reference?.chunk(range, common)
+      if let order { logits = logits.gathered(columns: order.columns) }
       let found = loss.apply(
         to: &logits,
         reference: part,
-        targets: targets.map { Array($0[range]) },
+        targets: columns.map { Array($0[range]) },
         weights: Array(normalized[range]),
         gradientNeeded: gradientNeeded
       )
+      if let order, gradientNeeded { logits = logits.gathered(columns: order.places) }
       seen.store(found, range)
       return zip(found, normalized[range]).reduce(0) { sum, row in
         let (found, weight) = row

@@ -19,6 +19,8 @@ struct EvaluateCommand: ParsableCommand {
         slm-compress evaluate models/SmolLM2-135M
         slm-compress evaluate model.Q4_0.gguf --text wiki.test.raw --protocol llama.cpp
         slm-compress evaluate runs/int4/export --reference models/SmolLM2-135M --json
+        slm-compress evaluate runs/int4/export --reference models/large --cache kept
+        slm-compress evaluate runs/int3/export --cache kept
 
       Exit status: 0 measured, 2 bad model, text or option.
       """
@@ -51,6 +53,18 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "A model with the same vocabulary whose outputs are compared with.")
   var reference: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A folder with the most likely tokens of a reference, which are compared with: a lower bound "
+        + "of the divergence. With --reference they are kept there; without, it is not needed.",
+      valueName: "folder"
+    )
+  )
+  var cache: String?
+
+  @Option(help: "How many tokens of each position --reference and --cache keep, up to 1024.")
+  var topK = 64
+
   @Flag(help: "Print the numbers as JSON.")
   var json = false
 
@@ -70,19 +84,34 @@ struct EvaluateCommand: ParsableCommand {
         context: context,
         limit: allTokens ? nil : tokens
       )
-      let compared = try reference.map {
-        try ReferenceOutputs(ModelLoader.load(named: $0), on: text)
+      guard (1...1024).contains(topK) else {
+        throw argumentError("\(topK) tokens cannot be kept", "choose --top-k from 1 to 1024")
+      }
+      let other = try reference.map { try ModelLoader.load(named: $0) }
+      let kept = try cache.map { path in
+        let folder = URL(filePath: path)
+        return try other.map { try KeptOutputs(of: $0, in: folder, topK: topK, on: text) }
+          ?? KeptOutputs(keptIn: folder, for: text, measuring: loaded)
       }
       var status = StatusLine()
       let total = text.windows.tokens.count
-      let result = try TextEvaluation(text).measure(loaded, against: compared) { done, rate in
+      let evaluation = TextEvaluation(text)
+      func show(_ done: Int, _ rate: ProgressRate) {
         status.show("\(done) of \(total) tokens, \(rate)")
+      }
+      let result: TextEvaluation.Result
+      if let kept {
+        result = try evaluation.measure(loaded, against: kept, progress: show)
+      } else {
+        let outputs = try other.map { try ReferenceOutputs($0, on: text) }
+        result = try evaluation.measure(loaded, against: outputs, progress: show)
       }
       status.clear()
       let report = EvaluateReport(
         model: model,
         name: loaded.companions.name,
         reference: reference,
+        cache: cache,
         text: text,
         size: size,
         result: result,
@@ -111,6 +140,7 @@ struct EvaluateReport: Encodable {
   var model: String
   var name: String
   var reference: String?
+  var cache: String?
   var text: String
   var `protocol`: String
   var context: Int
@@ -121,6 +151,7 @@ struct EvaluateReport: Encodable {
     model: String,
     name: String,
     reference: String?,
+    cache: String?,
     text: EvaluationText,
     size: ModelSize,
     result: TextEvaluation.Result,
@@ -129,6 +160,7 @@ struct EvaluateReport: Encodable {
     self.model = model
     self.name = name
     self.reference = reference
+    self.cache = cache
     self.text = text.name
     `protocol` = text.kind.rawValue
     context = text.windows.length
@@ -160,6 +192,7 @@ struct EvaluateReport: Encodable {
       measured(perplexity.meanLoss, perplexity.meanLossStandardError, digits: 6) + " nats"
     )
     if let agreement = result.agreement { addAgreement(agreement, to: &table) }
+    if let agreement = result.keptAgreement { addAgreement(agreement, to: &table) }
     table.add("speed", "\(Wording.number(result.tokensPerSecond)) tokens/s")
     if let peak = metrics["peak_bytes"] { table.add("peak memory", "\(ByteSize(Int(peak)))") }
     for line in table.lines { print(line) }
@@ -184,6 +217,30 @@ struct EvaluateReport: Encodable {
     table.add(
       "loss increase",
       measured(agreement.lossIncrease, agreement.lossIncreaseStandardError, digits: 6) + " nats"
+    )
+  }
+
+  private func addAgreement(_ agreement: KeptAgreement, to table: inout TextTable) {
+    table.add("reference", [reference, cache].compactMap(\.self).joined(separator: ", kept in "))
+    table.add(
+      "KL divergence",
+      "at least "
+        + measured(agreement.meanDivergence, agreement.meanDivergenceStandardError, digits: 6)
+        + " nats; 99 %: \(fixed(agreement.divergence99, 6)), "
+        + "largest: \(fixed(agreement.largestDivergence, 4))"
+    )
+    table.add(
+      "kept of it",
+      "\(agreement.topK) tokens of each position, "
+        + "\(fixed(100 * agreement.keptProbability, 2)) % of its probability"
+    )
+    table.add(
+      "same top token",
+      measured(
+        100 * agreement.sameTop,
+        agreement.sameTopStandardError.map { 100 * $0 },
+        digits: 3
+      ) + " %"
     )
   }
 

@@ -1,5 +1,5 @@
-internal import Foundation
-internal import Tensor
+package import Foundation
+package import Tensor
 
 /// How a teacher's most likely tokens are written: for each position the largest and the smallest
 /// of the kept logarithms of probabilities and the probability of all other tokens, each float32;
@@ -8,20 +8,25 @@ internal import Tensor
 ///
 /// With 64 tokens of a vocabulary of 49,152 that is 268 bytes, with one of 151,936 284 bytes. A
 /// logarithm is off by at most 1/131070 of the range that is kept, about 1e-4.
-struct TokenCoding: Equatable {
+package struct TokenCoding: Equatable {
   /// How many tokens a position has.
-  let count: Int
+  package let count: Int
   /// How many tokens there are.
-  let vocabulary: Int
+  package let vocabulary: Int
+
+  /// Takes both numbers.
+  package init(count: Int, vocabulary: Int) {
+    (self.count, self.vocabulary) = (count, vocabulary)
+  }
 
   /// The bits of a token.
-  var tokenBits: Int { max(1, Int.bitWidth - (vocabulary - 1).leadingZeroBitCount) }
+  package var tokenBits: Int { max(1, Int.bitWidth - (vocabulary - 1).leadingZeroBitCount) }
   private var tokenByteCount: Int { (count * tokenBits + 7) / 8 }
   /// The bytes of a position.
-  var byteCount: Int { 12 + tokenByteCount + 2 * count }
+  package var byteCount: Int { 12 + tokenByteCount + 2 * count }
 
   /// Writes positions, the more likely tokens first.
-  func encode(_ known: MostLikelyTokens, into data: inout Data) {
+  package func encode(_ known: MostLikelyTokens, into data: inout Data) {
     data.reserveCapacity(data.count + known.rows * byteCount)
     for row in 0..<known.rows {
       let range = row * count..<(row + 1) * count
@@ -52,7 +57,7 @@ struct TokenCoding: Equatable {
   /// Reads positions; each one's probabilities add up to 1.
   ///
   /// - Returns: Nil if there are tokens outside the vocabulary.
-  func decode(_ data: Data) -> MostLikelyTokens? {
+  package func decode(_ data: Data) -> MostLikelyTokens? {
     let rows = data.count / byteCount
     var tokens = [Int32](repeating: 0, count: rows * count)
     var probabilities = [Float](repeating: 0, count: rows * count)

@@ -23,8 +23,8 @@ public struct CacheOptions: OptionGroup {
       .field(
         "path",
         \.path,
-        "A folder to keep them in for other recipes with the same teacher and text, made if it is "
-          + "not there; if not given they are gone when the stage is complete."
+        "A folder to keep them in for other stages and recipes with the same teacher and text, made "
+          + "if it is not there; if not given they are gone when the stage is complete."
       ),
     ]
   }

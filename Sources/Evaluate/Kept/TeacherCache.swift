@@ -1,6 +1,6 @@
 internal import Crypto
-internal import Foundation
-internal import Tensor
+package import Foundation
+package import Tensor
 
 /// A teacher's outputs on rows of text, in a file to which rows are added as they are met.
 ///
@@ -14,32 +14,50 @@ internal import Tensor
 /// A row that was not written to its end, as the process was ended, is cut off when the file is
 /// opened, with everything that lies behind a damaged number of positions; one whose bytes are not
 /// what was written is computed again.
-final class TeacherCache {
+package final class TeacherCache {
   /// What decides the outputs beside the text.
-  struct Description: Codable, Equatable {
-    var version = 1
+  package struct Description: Codable, Equatable {
+    package var version = 1
     /// The digest of the teacher's files.
-    var teacher: String
-    /// How many first tokens of the vocabulary count.
-    var vocabulary: Int
+    package var teacher: String
+    /// How many tokens of the vocabulary count.
+    package var vocabulary: Int
     /// How many tokens are kept.
-    var topK: Int
+    package var topK: Int
     /// What logits were divided by.
-    var temperature: Double
+    package var temperature: Double
+    /// The digest of the ids that stand for the same tokens, by whose places in the list tokens are
+    /// numbered; nil if the first ids are the same.
+    package var tokens: String?
+
+    /// Describes a teacher and a way of keeping.
+    package init(
+      teacher: String,
+      vocabulary: Int,
+      topK: Int,
+      temperature: Double,
+      tokens: String? = nil
+    ) {
+      (self.teacher, self.vocabulary, self.topK) = (teacher, vocabulary, topK)
+      (self.temperature, self.tokens) = (temperature, tokens)
+    }
   }
 
   /// The digest of a row's tokens.
-  typealias Key = Data
+  package typealias Key = Data
 
   /// The file.
-  let file: URL
-  let coding: TokenCoding
+  package let file: URL
+  /// How positions are written.
+  package let coding: TokenCoding
+  /// What decides the outputs.
+  package let description: Description
   /// How many rows were found in the file, and how many were added.
-  private(set) var (found, added) = (0, 0)
+  package private(set) var (found, added) = (0, 0)
   /// What was wrong with what was found.
-  private(set) var notes: [String] = []
+  package private(set) var notes: [String] = []
   /// How many bytes at the file's end were no whole row and were cut off; nil for none.
-  private(set) var cutOff: Int?
+  package private(set) var cutOff: Int?
   private let handle: FileHandle
   private var places: [Key: (offset: UInt64, positions: Int)] = [:]
   private var end: UInt64 = 0
@@ -47,8 +65,9 @@ final class TeacherCache {
 
   /// Opens or creates a cache.
   ///
-  /// - Throws: ``DistillError`` if the file cannot be made, or another process writes to it.
-  init(_ folder: URL, _ description: Description) throws {
+  /// - Throws: ``EvaluateError`` if the file cannot be made, or another process writes to it.
+  package init(_ folder: URL, _ description: Description) throws {
+    self.description = description
     coding = TokenCoding(count: description.topK, vocabulary: description.vocabulary)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
@@ -58,7 +77,7 @@ final class TeacherCache {
     file = own.appending(path: "rows.bin")
     do {
       try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
-      let described = own.appending(path: "teacher.json")
+      let described = own.appending(path: Self.descriptionName)
       let kept = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: described))
       if kept != description {
         if FileManager.default.fileExists(atPath: file.path) {
@@ -75,13 +94,48 @@ final class TeacherCache {
     guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw Self.failure("another process writes to it", own)
     }
-    try index()
+    try index(cuts: true)
   }
+
+  /// Opens a cache to read only.
+  ///
+  /// - Parameter own: The folder of one teacher and way of keeping.
+  /// - Throws: ``EvaluateError`` if it cannot be read, or another process writes to it.
+  package init(reading own: URL) throws {
+    file = own.appending(path: "rows.bin")
+    do {
+      let described = try Data(contentsOf: own.appending(path: Self.descriptionName))
+      description = try JSONDecoder().decode(Description.self, from: described)
+      handle = try FileHandle(forReadingFrom: file)
+    } catch {
+      throw Self.failure("they are missing or damaged", own)
+    }
+    guard description.version == 1, description.vocabulary > 0,
+      (1...MostLikelyTokens.largestCount).contains(description.topK)
+    else { throw Self.failure("their description is damaged", own) }
+    coding = TokenCoding(count: description.topK, vocabulary: description.vocabulary)
+    guard flock(handle.fileDescriptor, LOCK_SH | LOCK_NB) == 0 else {
+      throw Self.failure("another process writes to it", own)
+    }
+    try index(cuts: false)
+  }
+
+  /// The folders of teachers and ways of keeping that a folder is or holds, by name.
+  package static func folders(in url: URL) -> [URL] {
+    func describes(_ folder: URL) -> Bool {
+      FileManager.default.fileExists(atPath: folder.appending(path: descriptionName).path)
+    }
+    if describes(url) { return [url] }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    return names.sorted().map { url.appending(path: $0) }.filter(describes)
+  }
+
+  private static let descriptionName = "teacher.json"
 
   deinit { try? handle.close() }
 
-  /// Finds the rows, and cuts off what was not written to the end.
-  private func index() throws {
+  /// Finds the rows, and cuts off what was not written to the end if asked.
+  private func index(cuts: Bool) throws {
     let size = try handle.seekToEnd()
     while end + UInt64(Self.headByteCount) <= size {
       try handle.seek(toOffset: end)
@@ -92,14 +146,14 @@ final class TeacherCache {
       places[Data(head.prefix(16))] = (end, positions)
       end = next
     }
-    guard end < size else { return }
+    guard end < size, cuts else { return }
     cutOff = Int(size - end)
     notes.append("\(size - end) bytes at the end are no whole row and were cut off")
     try handle.truncate(atOffset: end)
   }
 
   /// The digest under which a row is found.
-  static func key(_ tokens: ArraySlice<Int32>, starts: ArraySlice<Int32>) -> Key {
+  package static func key(_ tokens: ArraySlice<Int32>, starts: ArraySlice<Int32>) -> Key {
     var data = Data()
     for number in [tokens, starts].joined() {
       withUnsafeBytes(of: number.littleEndian) { data.append(contentsOf: $0) }
@@ -116,10 +170,12 @@ final class TeacherCache {
   ///   - positions: The number of its positions.
   ///   - compute: Computes the outputs.
   /// - Returns: The outputs, one row for each position.
-  /// - Throws: ``DistillError`` if the file cannot be read or written, or what `compute` throws.
-  func row(_ key: Key, positions: Int, _ compute: () throws -> MostLikelyTokens) throws
-    -> MostLikelyTokens
-  {
+  /// - Throws: ``EvaluateError`` if the file cannot be read or written, or what `compute` throws.
+  package func row(
+    _ key: Key,
+    positions: Int,
+    _ compute: () throws -> MostLikelyTokens
+  ) throws -> MostLikelyTokens {
     if let place = places[key], place.positions == positions {
       if let known = try read(place.offset, key, positions) {
         found += 1
@@ -147,6 +203,27 @@ final class TeacherCache {
     return known
   }
 
+  /// Whether a row is kept, perhaps damaged.
+  package func has(_ key: Key, positions: Int) -> Bool { places[key]?.positions == positions }
+
+  /// The outputs on a row that are kept.
+  ///
+  /// - Returns: Nil if there are none.
+  /// - Throws: ``EvaluateError`` if they are damaged.
+  package func row(_ key: Key, positions: Int) throws -> MostLikelyTokens? {
+    guard let place = places[key], place.positions == positions else { return nil }
+    guard let known = try read(place.offset, key, positions) else {
+      throw EvaluateError(
+        .referenceUnusable,
+        "the teacher's kept outputs are damaged in the row at byte \(place.offset)",
+        at: file.path,
+        remedy: "keep them again with the teacher; only damaged rows are computed"
+      )
+    }
+    found += 1
+    return known
+  }
+
   private func read(_ offset: UInt64, _ key: Key, _ positions: Int) throws -> MostLikelyTokens? {
     try handle.seek(toOffset: offset)
     let length = Self.headByteCount + positions * coding.byteCount
@@ -161,9 +238,9 @@ final class TeacherCache {
 
   private static func digest(_ data: Data) -> Data { Data(SHA256.hash(data: data).prefix(16)) }
 
-  private static func failure(_ problem: String, _ place: URL) -> DistillError {
-    DistillError(
-      .cache,
+  private static func failure(_ problem: String, _ place: URL) -> EvaluateError {
+    EvaluateError(
+      .referenceUnusable,
       "the teacher's kept outputs cannot be used: \(problem)",
       at: place.path,
       remedy: "name another folder under `cache.path`"
