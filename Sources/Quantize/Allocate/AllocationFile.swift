@@ -47,7 +47,7 @@ public enum AllocationFile: String, RecipeChoice {
     case (.gguf, .groups):
       return "a GGUF file holds blocks, not groups; choose another `file`, or blocks alone"
     case (_, .blocks):
-      return "\(rawValue) holds groups, not blocks; write groups alone, as in `int4_g64`"
+      return "such a folder holds groups, not blocks; write groups alone, as in `int4_g64`"
     case (.compressedTensors, .groups): return nil
     case (.mlx, .groups(let bits, let size)):
       guard MLXFormat.widths.contains(bits) else {
