@@ -1,6 +1,6 @@
-"""Compares the peak memory of quantize.gptq and export.gguf on a shallow and on a deep model.
+"""Compares the peak memory of quantizing and exporting on a shallow and on a deep model.
 
-    python3 flat_memory.py .build/release/slm-compress TOKENIZER WORK [--layers 24 96]
+    python3 flat_memory.py .build/release/slm-compress TOKENIZER WORK [--stage gptq] [--layers 24 96]
 
 Makes random Llama checkpoints of one width, runs the same recipe on each, and asks that each stage
 on the deepest take the resident memory of the shallowest within a tenth, pages of mapped files
@@ -21,13 +21,14 @@ import numpy
 
 WIDTH, WIDE, HEADS, KEY_HEADS, VOCABULARY = 1024, 1024, 16, 8, 49152
 
+STAGES = {
+    "gptq": "quantize.gptq: { bits: 4, group_size: 32, ",
+    "allocate": "quantize.allocate: { bits_per_weight: 5.5, formats: [q8_0, q5_0, q4_0], ",
+}
 RECIPE = """
 model: {model}
 stages:
-  - quantize.gptq:
-      bits: 4
-      group_size: 32
-      calibration: {{ sequences: 4, length: 128, memory: 1MiB }}
+  - {stage}calibration: {{ sequences: 4, length: 128, memory: 1MiB }} }}
   - export.gguf: {{ path: model.gguf, type: lossless }}
 """
 
@@ -96,13 +97,15 @@ def main():
     parser.add_argument("tokenizer", type=pathlib.Path)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--layers", type=int, nargs="+", default=[24, 96])
+    parser.add_argument("--stage", choices=sorted(STAGES), default="gptq")
     options = parser.parse_args()
     peaks = {}
     for layers in options.layers:
         work = options.work / f"{layers}-layers"
         shutil.rmtree(work, ignore_errors=True)
         make(work / "model", layers, options.tokenizer)
-        (work / "recipe.yaml").write_text(RECIPE.format(model=work / "model"))
+        (work / "recipe.yaml").write_text(RECIPE.format(
+            model=work / "model", stage=STAGES[options.stage]))
         seconds, peak = run(options.command, work / "recipe.yaml", work / "run")
         size = (work / "model" / "model.safetensors").stat().st_size
         print(f"{layers} layers: {size / 1e6:.0f} MB of weights, peak {peak / 1e6:.1f} MB, "

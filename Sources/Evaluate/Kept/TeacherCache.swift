@@ -132,7 +132,12 @@ package final class TeacherCache {
 
   private static let descriptionName = "teacher.json"
 
-  deinit { try? handle.close() }
+  // A process that was just forked shares the open file, and with it the lock, until it executes
+  // something: closing the file alone would not release it.
+  deinit {
+    flock(handle.fileDescriptor, LOCK_UN)
+    try? handle.close()
+  }
 
   /// Finds the rows, and cuts off what was not written to the end if asked.
   private func index(cuts: Bool) throws {

@@ -32,7 +32,12 @@ struct RunLock: ~Copyable {
     _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) }
   }
 
-  deinit { close(descriptor) }
+  // A process that was just forked shares the open file, and with it the lock, until it executes
+  // something: closing the file alone would not release it.
+  deinit {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   private static func text(_ descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 200)

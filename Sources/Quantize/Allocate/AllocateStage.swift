@@ -1,4 +1,4 @@
-internal import Calibrate
+public import Calibrate
 internal import Foundation
 public import Models
 public import Pipeline
@@ -21,7 +21,7 @@ internal import Tensor
 ///
 /// Query, key and value of a block get one format, and gate and up. The head's outputs are fitted as
 /// those of the layers of blocks; an embedding of its own is rounded to the nearest.
-public struct AllocateStage: Stage {
+public struct AllocateStage: CalibratedStage {
   /// `quantize.allocate`.
   public static let kind = "quantize.allocate"
   /// What the stage does.
@@ -81,21 +81,23 @@ public struct AllocateStage: Stage {
   }
 
   /// The calibration text.
-  public var fittedTexts: [FittedText] { [options.calibration.fittedText()] }
+  public var calibration: CalibrationOptions? { options.calibration }
 
-  /// Finds a tokenizer that cannot be opened.
-  public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
-    CalibrationOptions.tokenizerProblems(of: model)
+  /// The inputs of the widest layer, if errors are made up for.
+  public func unknownCount(_ promise: ModelPromise) -> Int {
+    guard options.method == .gptq else { return 0 }
+    return options.matrices.select(from: promise).map(\.shape.columns).max() ?? 0
   }
 
-  /// Finds a budget that no choice of formats meets, or that all do.
+  /// Finds a text that is too short, and a budget that no choice of formats meets, or that all do.
   public func checkInputs(_ promise: ModelPromise, _ setting: StageSetting) -> [StageProblem] {
+    let problems = checkText(setting)
     // What the vocabulary cannot express, `export.gguf` says.
     guard let file = try? AllocatedFile(promise, setting.baseline, options),
       let budget = options.budget(parameterCount: file.parameterCount),
       let objection = file.objection(to: budget)
-    else { return [] }
-    return [StageProblem(objection, option: budget.option)]
+    else { return problems }
+    return problems + [StageProblem(objection, option: budget.option)]
   }
 
   /// Says what is selected, and estimates memory from sizes and the time from operations.
@@ -105,25 +107,27 @@ public struct AllocateStage: Stage {
     let sample = Double(min(8, options.calibration.sequences) * options.calibration.length)
     let weights = Double(promise.linears.reduce(0) { $0 + $1.shape.count })
     let formats = Double(options.offered.count)
-    // Two walks, the gradients, and the measured choices with their logits.
-    var operations = weights * (4 * tokens + 4 * sample)
+    // Two walks, the gradients with what is computed again, and the choices with their logits.
+    var operations = weights * (4 * tokens + 6 * sample)
     operations += Double(promise.parameterCount) * sample * (6 + formats)
     for part in parts {
       let (columns, count) = (Double(part.shape.columns), Double(part.shape.count))
       operations += tokens * columns * columns + (formats * 2 + 10) * count * columns
     }
     let configuration = promise.configuration
-    // What one sequence's backward pass keeps.
+    // The backward pass over a sequence keeps what enters each block, and all of one block.
     let width =
-      4 * configuration.hiddenSize + 3 * configuration.feedForwardSize
+      configuration.layerCount * configuration.hiddenSize + 4 * configuration.hiddenSize
+      + 3 * configuration.feedForwardSize
       + 2 * (configuration.queryHeads + 2 * configuration.keyHeads) * configuration.headSize
-    let kept = configuration.layerCount * options.calibration.length * width * 4
+    let kept = options.calibration.length * width * 4
     let calibration = options.calibration.fittingByteCount(parts, promise)
-    // A complete choice is measured with all its matrices in memory.
-    let trials = parts.reduce(0) { sum, part in
+    // A block, or the head, is rounded beside the one that there is.
+    let trials = promise.largestSection { part in
+      guard options.matrices.selects(part.name), part.isLinear else { return 0 }
       let (rows, columns) = (part.shape.rows, part.shape.columns)
       let largest = options.candidates(columns: columns).last
-      return sum + (largest?.format.byteCount(rows: rows, columns: columns) ?? 0)
+      return largest?.format.byteCount(rows: rows, columns: columns) ?? 0
     }
     var zeros = ZeroNotes()
     for part in parts {
@@ -143,7 +147,11 @@ public struct AllocateStage: Stage {
 
   /// Measures sensitivities unless that is done, chooses formats, and quantizes to them.
   public func run(_ model: LanguageModel, _ context: StageContext) throws -> StageReport {
-    let set = try options.calibration.load(model, context)
+    let set = try options.calibration.load(
+      model,
+      context,
+      unknowns: unknownCount(ModelPromise(model.outline))
+    )
     let file = try AllocatedFile(ModelPromise(model.outline), model, options)
     let sensitivities = try sensitivities(model, set, context)
     let allocation = file.allocation(sensitivities)

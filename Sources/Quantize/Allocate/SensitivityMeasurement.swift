@@ -119,7 +119,12 @@ struct SensitivityMeasurement {
         addingTo: &gradients,
         weight: Double(sequence.count - 1)
       ) {
-        model.trainingLoss(sequence, targets: sequence.dropFirst() + [-1], rows: 1)
+        model.trainingLoss(
+          sequence,
+          targets: sequence.dropFirst() + [-1],
+          rows: 1,
+          recomputation: .blocks
+        )
       }
       guard loss.sum().isFinite else { throw QuantizeError.notFinite(.weight, "model") }
       context.progress(index + 1, of: sample.count, unit: "sequences", "gradients of outputs")
@@ -184,13 +189,30 @@ struct SensitivityMeasurement {
       head = model.head.headMatrix
     }
 
+    /// The residual streams of all sequences before the first block.
+    var streams: [Tensor] { sequences.map { model.embedded($0, rows: 1) } }
+
     /// The mean divergence per token of the model as it is now, in nats.
     ///
     /// - Throws: ``QuantizeError`` if it is not finite.
     func divergence() throws(QuantizeError) -> Double {
+      try divergence(sequences.lazy.map { model.hidden([$0]) })
+    }
+
+    /// The mean divergence per token of residual streams after the last block, in nats.
+    ///
+    /// - Throws: ``QuantizeError`` if it is not finite.
+    func divergence(after streams: [Tensor]) throws(QuantizeError) -> Double {
+      let width = model.configuration.hiddenSize
+      return try divergence(
+        streams.lazy.map { model.finalNorm($0).reshaped([$0.shape[1], width]) }
+      )
+    }
+
+    private func divergence(_ states: some Sequence<Tensor>) throws(QuantizeError) -> Double {
       var (sum, count) = (0.0, 0.0)
-      for (sequence, hidden) in zip(sequences, hidden) {
-        let loss = model.hidden([sequence]).headDivergence(
+      for (state, hidden) in zip(states, hidden) {
+        let loss = state.headDivergence(
           head: model.head.headMatrix,
           reference: .head(hidden: hidden, matrix: head),
           divergence: .forwardKL
@@ -231,42 +253,72 @@ struct SensitivityMeasurement {
   }
 
   /// Measures the smallest choice, the largest, and one of about 4.5 bits.
+  ///
+  /// All go through the model together, so that no more than a block is ever rounded.
   private func measureAnchors(
     _ result: inout Sensitivities,
     _ importance: [String: Tensor],
     _ reference: Reference
   ) throws {
-    defer { for linear in linears { linear.trial = nil } }
-    let wanted = [0, 4.5, 32]
-    for (index, bits) in wanted.enumerated() {
-      var (total, count, derived) = (0.0, 0.0, 0.0)
-      for linear in linears {
-        func size(_ target: QuantizationTarget) -> Double {
-          target.format.bitsPerWeight(columns: linear.columns)
+    let choices = anchorChoices()
+    var streams = choices.map { _ in reference.streams }
+    for block in model.blocks {
+      let selected = block.linears.filter { options.matrices.selects($0.name) }
+      defer { for linear in selected { linear.trial = nil } }
+      for (choice, targets) in choices.enumerated() {
+        for linear in selected {
+          linear.trial = try targets[linear.name]?.nearest(
+            linear.weight.matrix,
+            importance: importance[linear.name],
+            layer: linear.name
+          )
         }
-        let nearest = options.candidates(columns: linear.columns).min {
-          abs(size($0) - bits) < abs(size($1) - bits)
+        streams[choice] = streams[choice].map {
+          model.stream($0, afterBlock: block.index, documentStarts: nil)
         }
-        guard let target = nearest else { continue }
-        linear.trial = try target.nearest(
-          linear.weight.matrix,
-          importance: importance[linear.name],
-          layer: linear.name
-        )
-        let weights = Double(linear.rows * linear.columns)
-        total += weights * size(target)
-        count += weights
-        derived += result.unscaledDivergence(of: linear.name, target.format)
       }
-      context.progress(index + 1, of: wanted.count, unit: "choices", "measuring")
-      guard count > 0, result.anchors.last?.bits != total / count else { continue }
+      block.release()
+      context.progress(block.index + 1, of: model.blocks.count, unit: "blocks", "complete choices")
+    }
+    for (targets, streams) in zip(choices, streams) {
+      let weights = Double(linears.reduce(0) { $0 + $1.rows * $1.columns })
+      let bits = linears.reduce(0.0) { sum, linear in
+        let format = targets[linear.name]?.format
+        let size = format?.bitsPerWeight(columns: linear.columns) ?? 0
+        return sum + Double(linear.rows * linear.columns) * size / max(1, weights)
+      }
       result.anchors.append(
         Sensitivities.Anchor(
-          bits: total / count,
-          derived: derived,
-          measured: try reference.divergence()
+          bits: bits,
+          derived: linears.reduce(0) { sum, linear in
+            let format = targets[linear.name]?.format
+            return sum + (format.map { result.unscaledDivergence(of: linear.name, $0) } ?? 0)
+          },
+          measured: try reference.divergence(after: streams)
         )
       )
     }
+  }
+
+  /// For each complete choice what every layer becomes: the candidates nearest to some numbers of
+  /// bits, each choice once.
+  private func anchorChoices() -> [[String: QuantizationTarget]] {
+    var choices: [[String: QuantizationTarget]] = []
+    for bits in [0, 4.5, 32] where !linears.isEmpty {
+      var targets: [String: QuantizationTarget] = [:]
+      for linear in linears {
+        func distance(_ target: QuantizationTarget) -> Double {
+          abs(target.format.bitsPerWeight(columns: linear.columns) - bits)
+        }
+        targets[linear.name] = options.candidates(columns: linear.columns).min {
+          distance($0) < distance($1)
+        }
+      }
+      func formats(_ choice: [String: QuantizationTarget]) -> [String: WeightFormat] {
+        choice.mapValues(\.format)
+      }
+      if choices.last.map(formats) != formats(targets) { choices.append(targets) }
+    }
+    return choices
   }
 }
