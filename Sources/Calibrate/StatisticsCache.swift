@@ -3,7 +3,8 @@ package import Models
 package import Pipeline
 internal import Tensor
 
-/// Gram matrices of the inputs of a model's original layers, kept in files of a run directory.
+/// Gram matrices of the inputs of a model's original layers, kept in files of a run directory, or of
+/// a folder that recipes share.
 ///
 /// A block has a file with its groups one after the other: the number of inputs, then the lower
 /// triangle of each matrix in float32. The head counts as one more block.
@@ -61,7 +62,7 @@ package struct StatisticsCache {
         .unreadable,
         "kept statistics are gone or cut",
         at: url.path,
-        remedy: "remove the run's cache folder, and start again"
+        remedy: "remove that file, and start again"
       )
     }
     return data.withUnsafeBytes { bytes in

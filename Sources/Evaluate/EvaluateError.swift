@@ -10,6 +10,8 @@ public struct EvaluateError: Error, Sendable, Hashable, CustomStringConvertible 
     case notComparable
     /// The outputs kept of the reference are missing or damaged.
     case referenceUnusable
+    /// Outputs of the reference cannot be kept in a folder, or another process is about that.
+    case unwritable
     /// The options contradict each other or the model.
     case invalidOptions
   }

@@ -91,6 +91,17 @@ struct CalibrationTextTests {
     #expect(!fine.errors.contains("sequences of 32"), "\(fine.errors)")
   }
 
+  @Test("a cache that nothing can be kept in is found before anything runs")
+  func unusableCache() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let recipe = try recipe("unusable", "prune.wanda", letters: 4000)
+    try Data().write(to: folder.appending(path: "shared"))
+    let outcome = try CommandLineTool.run("check", recipe)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors.contains("\(recipe):2:8: error: "), "\(outcome.errors)")
+    #expect(outcome.errors.contains("shared is a file, not a folder"), "\(outcome.errors)")
+  }
+
   @Test("what is known of inputs serves other recipes that name the same folder")
   func sharedCache() throws {
     defer { try? FileManager.default.removeItem(at: folder) }

@@ -178,6 +178,21 @@ struct KeptOutputsTests {
     #expect(several.contains("with 8") && several.contains("with 4"))
     #expect(several.contains(one.lastPathComponent))
     _ = try measure(KeptOutputs(keptIn: one, for: text, measuring: changed))
+    // What is not needed may be damaged, or just be written to.
+    for other in TeacherCache.folders(in: folder) where other != one {
+      try Data("{}".utf8).write(to: other.appending(path: "teacher.json"))
+    }
+    let description = TeacherCache.Description(
+      teacher: "t",
+      vocabulary: reference.head.rows,
+      topK: 3,
+      temperature: 1
+    )
+    let held = try TeacherCache(folder, description)
+    #expect(throws: EvaluateError.self) { try TeacherCache(folder, description) }
+    _ = try withExtendedLifetime(held) {
+      try measure(KeptOutputs(keptIn: folder, for: text, measuring: changed))
+    }
     for other in TeacherCache.folders(in: folder) where other != one {
       try FileManager.default.removeItem(at: other)
     }

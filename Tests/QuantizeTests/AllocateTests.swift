@@ -128,6 +128,23 @@ struct AllocateStageTests {
     }
   }
 
+  @Test("the importance of inputs is written, if that is asked for")
+  func importance() throws {
+    let fixture = try AllocationFixture(.init(tiesEmbeddings: false))
+    let (smallest, largest) = try fixture.range()
+    var options = options((smallest + largest) / 2)
+    options.writeImatrix = true
+    let result = try fixture.run(options, "written")
+    let url = fixture.tiny.result("written").appending(path: "imatrix.gguf")
+    let matrix = try ImportanceMatrix(contentsOf: url)
+    #expect(Set(matrix.entries.keys) == Set(result.model.linears.map(\.name) + ["lm_head"]))
+    #expect(matrix.chunkSize == 64 && matrix.chunkCount == 6)
+    for entry in matrix.entries.values {
+      #expect(entry.count == 6 * 64)
+      #expect(entry.sumsOfSquares.elements(as: Float.self).allSatisfy { $0 > 0 })
+    }
+  }
+
   @Test("what is measured once serves other budgets, and gives the same bytes")
   func cache() throws {
     let fixture = try AllocationFixture()

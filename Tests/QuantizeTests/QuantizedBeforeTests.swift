@@ -132,6 +132,33 @@ struct QuantizedBeforeTests {
     #expect(GGUFFormat(type: .q8_0).plan(try allocated([.q8_0])).problems.isEmpty)
   }
 
+  @Test("a folder must be able to hold every width that a matrix may get")
+  func folders() throws {
+    func allocated(_ formats: [CandidateFormat]) throws -> ModelPromise {
+      var options = AllocateOptions()
+      options.file = .compressedTensors
+      options.size = ByteSize(100_000)
+      options.formats = formats
+      options.calibration.length = 64
+      var promise = ModelPromise(try TinyModel().load().outline)
+      #expect(AllocateStage(options).check(&promise).isEmpty)
+      return promise
+    }
+    let odd = try allocated([
+      .groups(bits: 8, size: .columns(32)), .groups(bits: 5, size: .columns(32)),
+    ])
+    #expect(CompressedTensorsFormat().plan(odd).problems.isEmpty)
+    let message = try #require(GPTQFormat().plan(odd).problems.first?.message)
+    #expect(message.contains("may become int5"), "\(message)")
+    var mixed = try allocated([
+      .groups(bits: 8, size: .channel), .groups(bits: 4, size: .channel),
+    ])
+    #expect(CompressedTensorsFormat().plan(mixed).problems.isEmpty)
+    #expect(ActivationsStage(ActivationsOptions()).check(&mixed).isEmpty)
+    let refused = CompressedTensorsFormat().plan(mixed).problems
+    #expect(refused.contains { $0.message.contains("may become int4") }, "\(refused)")
+  }
+
   @Test("inputs are rounded only where every format can be multiplied in integers")
   func activations() throws {
     let stage = ActivationsStage(ActivationsOptions())

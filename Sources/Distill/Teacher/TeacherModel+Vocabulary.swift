@@ -39,7 +39,8 @@ extension TeacherModel {
         tokenizer.decode(tokens),
         tokenizer,
         other,
-        model.companions.name
+        model.companions.name,
+        margin: 4
       )
     }
   }

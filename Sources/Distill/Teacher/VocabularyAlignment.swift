@@ -140,16 +140,22 @@ struct VocabularyAlignment: Equatable {
   }
 
   /// Stops if a text is not cut into the same tokens.
+  ///
+  /// - Parameter margin: How many tokens at either end do not count, as a row of a data set begins
+  ///   and ends amid words.
   func requireSameTokens(
     _ text: String,
     _ own: Tokenizer,
     _ other: Tokenizer,
-    _ name: String
+    _ name: String,
+    margin: Int = 0
   ) throws {
     let (ids, others) = (try own.encode(text), try other.encode(text))
     let expected = tokens == nil ? ids : ids.map { teacher(id: $0) }
     guard expected != others else { return }
     let place = zip(expected, others).prefix { $0 == $1 }.count
+    let isAmidWords = place < margin || place >= expected.count - margin
+    guard margin == 0 || !isAmidWords else { return }
     func quote(_ ids: [Int32], _ tokenizer: Tokenizer) -> String {
       let next = ids.dropFirst(place).prefix(3).map { "“\(tokenizer.token($0) ?? "nothing")”" }
       return next.isEmpty ? "nothing" : next.joined(separator: " ")

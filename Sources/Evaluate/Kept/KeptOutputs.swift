@@ -18,6 +18,11 @@ public struct KeptOutputs {
   public let topK: Int
   /// How many windows were found, and how many the reference was run over.
   public var windows: (found: Int, computed: Int) { (cache.found, cache.added) }
+  /// What was found wrong with kept outputs, and repaired.
+  public var notes: [String] {
+    var seen: Set<String> = []
+    return cache.notes.filter { seen.insert($0).inserted }.map { "\(cache.file.path): \($0)" }
+  }
   /// The most likely tokens at the counted positions of a window.
   let tokens: (_ window: Int) throws -> MostLikelyTokens
   private let cache: TeacherCache
@@ -31,47 +36,56 @@ public struct KeptOutputs {
   /// - Throws: ``EvaluateError`` if there are none of the text, or they belong to another
   ///   vocabulary.
   public init(keptIn folder: URL, for text: EvaluationText, measuring model: LanguageModel) throws {
-    let caches = try TeacherCache.folders(in: folder).map { try TeacherCache(reading: $0) }
+    // A folder that is being written to, or damaged, is no reason unless it is the one needed.
+    var (caches, failures): ([TeacherCache], [any Error]) = ([], [])
+    for folder in TeacherCache.folders(in: folder) {
+      do { caches.append(try TeacherCache(reading: folder)) } catch { failures.append(error) }
+    }
     guard !caches.isEmpty else {
-      throw EvaluateError(
-        .referenceUnusable,
-        "there are no kept outputs of a teacher in it",
-        at: folder.path,
-        remedy: "name the teacher beside the folder to keep them, or the folder of `cache.path`"
-      )
+      throw failures.first
+        ?? EvaluateError(
+          .referenceUnusable,
+          "there are no kept outputs of a teacher in it",
+          at: folder.path,
+          remedy: "name the teacher beside the folder to keep them, or the folder of `cache.path`"
+        )
     }
     let objections = caches.map { $0.description.objection(to: model.head.rows) }
     let fitting = zip(caches, objections).compactMap { $1 == nil ? $0 : nil }
     guard !fitting.isEmpty else {
-      throw EvaluateError(
-        .notComparable,
-        objections.compactMap(\.self).joined(separator: "; "),
-        at: folder.path,
-        remedy: "keep outputs of a reference with the model's vocabulary"
-      )
+      throw failures.first
+        ?? EvaluateError(
+          .notComparable,
+          objections.compactMap(\.self).joined(separator: "; "),
+          at: folder.path,
+          remedy: "keep outputs of a reference with the model's vocabulary"
+        )
     }
     let having = fitting.filter { $0.windows(of: text) > 0 }
     let best = having.map { $0.windows(of: text) }.max() ?? 0
     let usable = having.filter { $0.windows(of: text) == best }
     guard let cache = usable.first else {
-      throw EvaluateError(
-        .notComparable,
-        "none of the \(text.windows.count) windows of \(text.windows.length) tokens of "
-          + "\(text.name) is in it: what is kept is of another text, of other windows, or of "
-          + "another tokenizer",
-        at: folder.path,
-        remedy: "measure with the text and context that it was kept with, or name the teacher "
-          + "beside the folder to keep these"
-      )
+      throw failures.first
+        ?? EvaluateError(
+          .notComparable,
+          "none of the \(text.windows.count) windows of \(text.windows.length) tokens of "
+            + "\(text.name) is in it: what is kept is of another text, of other windows, or of "
+            + "another tokenizer",
+          at: folder.path,
+          remedy: "measure with the text and context that it was kept with, or name the teacher "
+            + "beside the folder to keep these"
+        )
     }
     guard best == text.windows.count else {
-      throw EvaluateError(
-        .notComparable,
-        "\(best) of the \(text.windows.count) windows of \(text.name) are in it",
-        at: folder.path,
-        remedy: "use as many tokens as it was kept with, or name the teacher beside the folder to "
-          + "keep the others"
-      )
+      throw failures.first
+        ?? EvaluateError(
+          .notComparable,
+          "\(best) of the \(text.windows.count) windows of \(text.name) are in it",
+          at: folder.path,
+          remedy:
+            "use as many tokens as it was kept with, or name the teacher beside the folder to "
+            + "keep the others"
+        )
     }
     guard usable.count == 1 else {
       let names = usable.map {

@@ -77,22 +77,30 @@ package final class TeacherCache {
     file = own.appending(path: "rows.bin")
     do {
       try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
-      let described = own.appending(path: Self.descriptionName)
-      let kept = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: described))
+    } catch {
+      throw Self.unwritable("it cannot be made (\(error.localizedDescription))", own)
+    }
+    let descriptor = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      throw Self.unwritable("it cannot be made (\(String(cString: strerror(errno))))", own)
+    }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    // Nothing is looked at or changed that another process may be about to write.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw Self.unwritable("another process writes to it", own)
+    }
+    let described = own.appending(path: Self.descriptionName)
+    let kept = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: described))
+    do {
       if kept != description {
-        if FileManager.default.fileExists(atPath: file.path) {
+        if try handle.seekToEnd() > 0 {
           notes.append("kept outputs of another teacher were replaced")
-          try FileManager.default.removeItem(at: file)
+          try handle.truncate(atOffset: 0)
         }
         try text.write(to: described, options: .atomic)
       }
-      if !FileManager.default.fileExists(atPath: file.path) { try Data().write(to: file) }
-      handle = try FileHandle(forUpdating: file)
     } catch {
-      throw Self.failure("it cannot be made (\(error.localizedDescription))", own)
-    }
-    guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
-      throw Self.failure("another process writes to it", own)
+      throw Self.unwritable("it cannot be written (\(error.localizedDescription))", own)
     }
     try index(cuts: true)
   }
@@ -115,7 +123,7 @@ package final class TeacherCache {
     else { throw Self.failure("their description is damaged", own) }
     coding = TokenCoding(count: description.topK, vocabulary: description.vocabulary)
     guard flock(handle.fileDescriptor, LOCK_SH | LOCK_NB) == 0 else {
-      throw Self.failure("another process writes to it", own)
+      throw Self.unwritable("another process writes to it", own)
     }
     try index(cuts: false)
   }
@@ -130,7 +138,7 @@ package final class TeacherCache {
     return names.sorted().map { url.appending(path: $0) }.filter(describes)
   }
 
-  private static let descriptionName = "teacher.json"
+  static let descriptionName = "teacher.json"
 
   // A process that was just forked shares the open file, and with it the lock, until it executes
   // something: closing the file alone would not release it.
@@ -200,7 +208,7 @@ package final class TeacherCache {
       try handle.seek(toOffset: end)
       try handle.write(contentsOf: record)
     } catch {
-      throw Self.failure("it cannot be written (\(error.localizedDescription))", file)
+      throw Self.unwritable("it cannot be written (\(error.localizedDescription))", file)
     }
     places[key] = (end, positions)
     end += UInt64(record.count)
@@ -248,7 +256,16 @@ package final class TeacherCache {
       .referenceUnusable,
       "the teacher's kept outputs cannot be used: \(problem)",
       at: place.path,
-      remedy: "name another folder under `cache.path`"
+      remedy: "keep them in another folder"
+    )
+  }
+
+  private static func unwritable(_ problem: String, _ place: URL) -> EvaluateError {
+    EvaluateError(
+      .unwritable,
+      "the teacher's outputs cannot be kept: \(problem)",
+      at: place.path,
+      remedy: "free it, or keep them in another folder"
     )
   }
 }

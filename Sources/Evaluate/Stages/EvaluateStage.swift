@@ -1,4 +1,5 @@
 internal import Datasets
+public import Foundation
 public import Models
 public import Pipeline
 
@@ -30,7 +31,7 @@ public struct EvaluateOptions: StageOptions {
         "Compares with the most likely tokens of the reference that are kept in the folder `path` "
           + "(`kl_lower_bound`, `top1_agreement`). With `reference` they are kept there if they are "
           + "not yet, which may be a folder of `distill.logits`; without, its checkpoint is not "
-          + "needed."
+          + "needed, and as many tokens count as are kept there, whatever `top_k` is."
       ),
     ]
   }
@@ -70,6 +71,27 @@ public struct EvaluateStage: Stage {
     model.tokenizerProblems
   }
 
+  /// The descriptions of what is kept of a reference that is not named: its outputs decide.
+  public func otherInputs(_ paths: RecipePaths) -> [URL] {
+    guard options.reference == nil, let folder = options.cache?.path?.url(paths) else { return [] }
+    return TeacherCache.folders(in: folder).map { $0.appending(path: TeacherCache.descriptionName) }
+  }
+
+  /// The estimate, with a warning if nothing is kept in a folder that is to be read.
+  public func plan(_ promise: ModelPromise, _ setting: StageSetting) -> StagePlan {
+    var plan = plan(promise)
+    guard options.reference == nil, let folder = options.cache?.path?.url(setting.paths),
+      TeacherCache.folders(in: folder).isEmpty
+    else { return plan }
+    plan.warnings.append(
+      StageProblem(
+        "nothing is kept in \(folder.path) yet: a stage before this one has to do it",
+        option: "cache.path"
+      )
+    )
+    return plan
+  }
+
   /// Estimates the time of running every token through model and reference.
   public func plan(_ promise: ModelPromise) -> StagePlan {
     let tokens = Double(options.settings.tokens ?? 1_000_000)
@@ -77,7 +99,7 @@ public struct EvaluateStage: Stage {
     let seconds = 2 * Double(promise.parameterCount) * tokens / 1.5e11
     var settings = options.settings
     // The reference runs beside the model; that it is about as large is all there is to go by.
-    settings.agreement = options.reference != nil && options.cache == nil
+    settings.agreement = options.reference != nil
     let largest = settings.agreement ? 2 * promise.byteCount : promise.byteCount
     var plan = StagePlan(
       peakByteCount: TextEvaluator().estimatedPeakByteCount(settings, promise, largest: largest),
@@ -116,7 +138,10 @@ public struct EvaluateStage: Stage {
       try reference.map { try KeptOutputs(of: $0, in: folder, topK: cache.topK, on: text) }
       ?? KeptOutputs(keptIn: folder, for: text, measuring: model)
     let result = try evaluation.measure(model, against: kept, progress: progress)
-    var report = StageReport(metrics: result.metrics, warnings: text.warnings(for: model))
+    var report = StageReport(
+      metrics: result.metrics,
+      warnings: text.warnings(for: model) + kept.notes
+    )
     report.metrics["teacher_rows_computed"] = Double(kept.windows.computed)
     report.metrics["teacher_rows_found"] = Double(kept.windows.found)
     return report

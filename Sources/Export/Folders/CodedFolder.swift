@@ -15,13 +15,8 @@ struct CodedFolder<Coding: MatrixCoding> {
     for part in promise.parts {
       switch part.format {
       case .groups(let groups):
-        if let problem = coding.problem(part, groups) {
-          plan.problems.append(
-            StageProblem(
-              "`\(part.name)` is \(groups): \(problem.message)",
-              option: problem.option
-            )
-          )
+        if let problem = objection(part) {
+          plan.problems.append(problem)
         } else {
           plan.byteCount += coding.byteCount(part, groups)
         }
@@ -48,6 +43,19 @@ struct CodedFolder<Coding: MatrixCoding> {
       + promise.configuration.problemsInFolders
     plan.notes = coding.notes(promise)
     return plan
+  }
+
+  /// Why the format cannot hold a matrix, in one of the formats that it may get.
+  private func objection(_ part: ModelPromise.Part) -> StageProblem? {
+    for case .groups(let groups) in part.expectedFormats {
+      guard let problem = coding.problem(part, groups) else { continue }
+      let verb = part.possibleFormats.isEmpty ? "is" : "may become"
+      return StageProblem(
+        "`\(part.name)` \(verb) \(groups): \(problem.message)",
+        option: problem.option
+      )
+    }
+    return nil
   }
 
   /// Writes the folder.

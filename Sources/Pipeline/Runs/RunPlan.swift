@@ -90,6 +90,9 @@ extension RecipeFile {
     if recipe.evaluation != nil, let evaluator {
       problems += evaluator.checkCompanions(of: model).map { problem($0, under: "model") }
     }
+    if let objection = recipe.cache?.objection(paths) {
+      problems.append(problem(StageProblem(objection), under: "cache"))
+    }
     let promise = ModelPromise(model.outline)
     var current = promise
     var rows: [RunPlan.Row] = []

@@ -133,7 +133,9 @@ struct RunSession {
   /// The digest of everything that decides what a stage leaves behind.
   private func key(_ index: Int) -> String {
     let stage = recipe.stages[index]
-    let inputs = file.inputs(under: "stages.\(index)").map(Digest.of(input:))
+    let inputs =
+      (file.inputs(under: "stages.\(index)") + stage.stage.otherInputs(file.paths))
+      .map(Digest.of(input:))
     return Digest.of(
       [
         "stage", stage.kind, RecipePrinter.inline(stage.options), String(seed(index)), modelKey,

@@ -30,6 +30,12 @@ public protocol Stage: Sendable {
   /// The texts that the stage fits the model to, which must not be those it is measured on.
   var fittedTexts: [FittedText] { get }
 
+  /// Files that decide the result beside those that options name as a recipe's inputs, such as the
+  /// description of a folder that the stage may also write to.
+  ///
+  /// - Parameter paths: Where paths of the recipe start.
+  func otherInputs(_ paths: RecipePaths) -> [URL]
+
   /// Finds what would stop this stage given what earlier stages promise, and turns the promise
   /// into what holds after it.
   func check(_ promise: inout ModelPromise) -> [StageProblem]
@@ -82,6 +88,9 @@ extension Stage {
 
   /// None.
   public var fittedTexts: [FittedText] { [] }
+
+  /// None.
+  public func otherInputs(_ paths: RecipePaths) -> [URL] { [] }
 
   /// Does nothing.
   public func verify(

@@ -20,6 +20,15 @@ public struct CachePath: RecipeText, Hashable {
   /// The path as written.
   public var recipeText: String { path }
 
+  /// Why nothing could be kept there; nil if it can.
+  func objection(_ paths: RecipePaths) -> String? {
+    let files = FileManager.default
+    var place = url(paths)
+    while !FileTree.exists(place), place.path != "/" { place.deleteLastPathComponent() }
+    guard FileTree.isFolder(place) else { return "\(place.path) is a file, not a folder" }
+    return files.isWritableFile(atPath: place.path) ? nil : "\(place.path) cannot be written to"
+  }
+
   /// The folder meant.
   public func url(_ paths: RecipePaths) -> URL { paths.input(path) }
 }

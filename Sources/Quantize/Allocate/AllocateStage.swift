@@ -196,7 +196,11 @@ public struct AllocateStage: CalibratedStage {
       options: options,
       context: context
     ).run()
-    try found.write(to: cache)
+    do {
+      try found.write(to: cache)
+    } catch {
+      context.warn("sensitivities cannot be kept for other budgets: \(RunError.text(error))")
+    }
     return found
   }
 

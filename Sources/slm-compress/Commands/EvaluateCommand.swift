@@ -62,8 +62,10 @@ struct EvaluateCommand: ParsableCommand {
   )
   var cache: String?
 
-  @Option(help: "How many tokens of each position --reference and --cache keep, up to 1024.")
-  var topK = 64
+  @Option(
+    help: "How many tokens of each position --reference and --cache keep, up to 1024 (default: 64)."
+  )
+  var topK: Int?
 
   @Flag(help: "Print the numbers as JSON.")
   var json = false
@@ -84,6 +86,13 @@ struct EvaluateCommand: ParsableCommand {
         context: context,
         limit: allTokens ? nil : tokens
       )
+      guard topK == nil || reference != nil && cache != nil else {
+        throw argumentError(
+          "nothing is kept that --top-k would count for",
+          "give --reference and --cache as well, or leave it out"
+        )
+      }
+      let topK = topK ?? 64
       guard (1...1024).contains(topK) else {
         throw argumentError("\(topK) tokens cannot be kept", "choose --top-k from 1 to 1024")
       }
@@ -117,7 +126,9 @@ struct EvaluateCommand: ParsableCommand {
         result: result,
         peakByteCount: meter.peakByteCount
       )
-      for warning in text.warnings(for: loaded) { printToStandardError("warning: \(warning)") }
+      for warning in text.warnings(for: loaded) + (kept?.notes ?? []) {
+        printToStandardError("warning: \(warning)")
+      }
       if json { try printJSON(report) } else { report.printTable(result, size) }
     }
   }

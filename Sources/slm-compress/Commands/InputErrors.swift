@@ -33,10 +33,10 @@ func isAboutInput(_ error: any Error) -> Bool {
   case let error as ExportError: error.isAboutInput
   case let error as TrainingError: error.code != .unwritable && error.code != .notFinite
   case let error as DistillError: error.code == .unusableTeacher
+  case let error as EvaluateError: error.code != .unwritable
   case let error as PruneError: error.code != .notPositiveDefinite
   default:
-    error is DatasetError || error is TokenizerError || error is EvaluateError
-      || error is QuantizeError
+    error is DatasetError || error is TokenizerError || error is QuantizeError
   }
 }
 
