@@ -139,10 +139,8 @@ struct VocabularyAlignment: Equatable {
     )
   }
 
-  /// Stops if a text is not cut into the same tokens.
-  ///
-  /// - Parameter margin: How many tokens at either end do not count, as a row of a data set begins
-  ///   and ends amid words.
+  // Stops if a text is not cut into the same tokens. `margin` tokens at either end do not count, as
+  // a row of a data set begins and ends amid words.
   func requireSameTokens(
     _ text: String,
     _ own: Tokenizer,

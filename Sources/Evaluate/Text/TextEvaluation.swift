@@ -60,9 +60,9 @@ public struct TextEvaluation {
   ///   - kept: The reference's most likely tokens.
   ///   - progress: Called after every window with the number of tokens done and the rate.
   /// - Returns: The measured numbers, with ``Result/keptAgreement``.
-  /// - Throws: ``EvaluateError`` as ``measure(_:against:progress:)``, and if what is kept is
+  /// - Throws: ``EvaluateError`` as measuring without a reference, and if what is kept is
   ///   damaged or of another vocabulary.
-  /// - Complexity: As ``measure(_:against:progress:)`` without a reference, and about twice the
+  /// - Complexity: As measuring without a reference, and about twice the
   ///   passes over the logits.
   public func measure(
     _ model: LanguageModel,
@@ -79,7 +79,7 @@ public struct TextEvaluation {
   ///   - folder: Where to keep the outputs.
   ///   - progress: Called after every window with the number of tokens done and the rate.
   /// - Returns: The measured numbers, without agreement.
-  /// - Throws: As ``measure(_:against:progress:)``, and an error of the file system.
+  /// - Throws: As measuring without a reference, and an error of the file system.
   public func measureReference(
     _ model: LanguageModel,
     keepingOutputsIn folder: URL,

@@ -34,6 +34,7 @@ public protocol Stage: Sendable {
   /// description of a folder that the stage may also write to.
   ///
   /// - Parameter paths: Where paths of the recipe start.
+  /// - Returns: The files that are there.
   func otherInputs(_ paths: RecipePaths) -> [URL]
 
   /// Finds what would stop this stage given what earlier stages promise, and turns the promise
