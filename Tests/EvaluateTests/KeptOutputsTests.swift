@@ -58,10 +58,13 @@ struct KeptOutputsTests {
     #expect(kept.topK == reference.head.rows)
     let (result, agreement) = try measure(kept)
     func near(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 2e-4 * b + 1e-6 }
-    #expect(expected.meanDivergence > 1e-3)
-    #expect(near(agreement.meanDivergence, expected.meanDivergence))
-    #expect(near(agreement.largestDivergence, expected.largestDivergence))
-    #expect(agreement.sameTop == expected.sameTop && agreement.keptProbability > 0.999_999)
+    #expect(expected.distance.meanDivergence > 1e-3)
+    #expect(near(agreement.distance.meanDivergence, expected.distance.meanDivergence))
+    #expect(near(agreement.distance.largestDivergence, expected.distance.largestDivergence))
+    #expect(
+      agreement.distance.sameTop == expected.distance.sameTop
+        && agreement.keptProbability > 0.999_999
+    )
     #expect(result.perplexity == plain.perplexity)
     #expect(result.metrics["kl_mean"] == nil && result.metrics["loss_increase"] == nil)
   }
@@ -84,10 +87,13 @@ struct KeptOutputsTests {
           count += 1
         }
       }
-      #expect(abs(agreement.meanDivergence - sum / count) <= 2e-4 * sum / count + 2e-6, "\(topK)")
+      #expect(
+        abs(agreement.distance.meanDivergence - sum / count) <= 2e-4 * sum / count + 2e-6,
+        "\(topK)"
+      )
       #expect(abs(agreement.keptProbability - share / count) <= 1e-4)
-      #expect(agreement.meanDivergence > last)
-      last = agreement.meanDivergence
+      #expect(agreement.distance.meanDivergence > last)
+      last = agreement.distance.meanDivergence
     }
   }
 
@@ -117,11 +123,11 @@ struct KeptOutputsTests {
     #expect(kept.windows.found == text.windows.count && kept.windows.computed == 0)
     let half = try Self.text(changed, kind: .llamaCPP)
     let halves = try KeptOutputs(keptIn: folder, for: half, measuring: changed)
-    #expect(try measure(halves, half).agreement.meanDivergence > 0)
+    #expect(try measure(halves, half).agreement.distance.meanDivergence > 0)
     // The model itself is no further away than 16 bits.
     let own = try TextEvaluation(text).measure(reference, against: kept)
     let agreement = try #require(own.keptAgreement)
-    #expect(agreement.meanDivergence < 1e-6 && agreement.sameTop == 1)
+    #expect(agreement.distance.meanDivergence < 1e-6 && agreement.distance.sameTop == 1)
   }
 
   // MARK: - Refusals

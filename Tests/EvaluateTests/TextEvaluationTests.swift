@@ -53,9 +53,9 @@ struct TextEvaluationTests {
     }
     let mean = divergences.reduce(0, +) / Double(divergences.count)
     #expect(mean > 1e-3)
-    #expect(abs(agreement.meanDivergence - mean) <= 1e-5 * max(1, mean))
-    #expect(abs(agreement.largestDivergence - (divergences.max() ?? 0)) <= 1e-4)
-    #expect(agreement.sameTop == same / Double(divergences.count))
+    #expect(abs(agreement.distance.meanDivergence - mean) <= 1e-5 * max(1, mean))
+    #expect(abs(agreement.distance.largestDivergence - (divergences.max() ?? 0)) <= 1e-4)
+    #expect(agreement.distance.sameTop == same / Double(divergences.count))
     let alone = try TextEvaluation(text).measure(reference)
     #expect(
       abs(agreement.lossIncrease - result.perplexity.meanLoss + alone.perplexity.meanLoss) <= 1e-9
@@ -71,8 +71,8 @@ struct TextEvaluationTests {
       against: ReferenceOutputs(try tiny.load(), on: text)
     )
     let agreement = try #require(result.agreement)
-    #expect(agreement.meanDivergence == 0 && agreement.largestDivergence == 0)
-    #expect(agreement.sameTop == 1 && agreement.lossIncrease == 0)
+    #expect(agreement.distance.meanDivergence == 0 && agreement.distance.largestDivergence == 0)
+    #expect(agreement.distance.sameTop == 1 && agreement.lossIncrease == 0)
   }
 
   @Test(

@@ -10,24 +10,26 @@ extension TextEvaluation.Result {
     values["perplexity_standard_error"] = perplexity.standardError
     values["loss_standard_error"] = perplexity.meanLossStandardError
     if let keptAgreement {
-      values["kl_lower_bound"] = keptAgreement.meanDivergence
-      values["kl_lower_bound_standard_error"] = keptAgreement.meanDivergenceStandardError
-      values["kl_lower_bound_99"] = keptAgreement.divergence99
-      values["kl_lower_bound_max"] = keptAgreement.largestDivergence
-      values["top1_agreement"] = keptAgreement.sameTop
-      values["top1_agreement_standard_error"] = keptAgreement.sameTopStandardError
+      values.add(keptAgreement.distance, mean: "kl_lower_bound", others: "kl_lower_bound")
       values["reference_top_k"] = Double(keptAgreement.topK)
       values["reference_kept_probability"] = keptAgreement.keptProbability
     }
     guard let agreement else { return values }
-    values["kl_mean"] = agreement.meanDivergence
-    values["kl_standard_error"] = agreement.meanDivergenceStandardError
-    values["kl_99"] = agreement.divergence99
-    values["kl_max"] = agreement.largestDivergence
-    values["top1_agreement"] = agreement.sameTop
-    values["top1_agreement_standard_error"] = agreement.sameTopStandardError
+    values.add(agreement.distance, mean: "kl_mean", others: "kl")
     values["loss_increase"] = agreement.lossIncrease
     values["loss_increase_standard_error"] = agreement.lossIncreaseStandardError
     return values
+  }
+}
+
+extension [String: Double] {
+  /// Adds divergences under two names' beginnings, and the agreement of first choices.
+  fileprivate mutating func add(_ distance: PredictionDistance, mean: String, others: String) {
+    self[mean] = distance.meanDivergence
+    self["\(others)_standard_error"] = distance.meanDivergenceStandardError
+    self["\(others)_99"] = distance.divergence99
+    self["\(others)_max"] = distance.largestDivergence
+    self["top1_agreement"] = distance.sameTop
+    self["top1_agreement_standard_error"] = distance.sameTopStandardError
   }
 }

@@ -9,7 +9,7 @@ internal import Tensor
 /// let tokens = try model.tokenizer().encode(text)
 /// let text = try EvaluationText(tokens: tokens, name: "wiki.txt", kind: .windows, context: 512)
 /// let result = try TextEvaluation(text).measure(model, against: reference)
-/// print(result.perplexity.value, result.agreement?.meanDivergence ?? 0)
+/// print(result.perplexity.value, result.agreement?.distance.meanDivergence ?? 0)
 /// ```
 ///
 /// One window runs at a time, and its logits exist only in slices of the vocabulary. Results do
@@ -120,19 +120,10 @@ public struct TextEvaluation {
     return Result(
       perplexity: Perplexity(samples.losses),
       agreement: reference.map { _ in
-        Agreement(
-          divergences: samples.divergences,
-          agreements: samples.agreements,
-          increases: samples.increases
-        )
+        Agreement(samples.distance, increases: samples.increases)
       },
       keptAgreement: kept.map {
-        KeptAgreement(
-          divergences: samples.divergences,
-          agreements: samples.agreements,
-          keptProbability: samples.kept.mean,
-          topK: $0.topK
-        )
+        KeptAgreement(samples.distance, keptProbability: samples.kept.mean, topK: $0.topK)
       },
       tokensPerSecond: rate.perSecond
     )
@@ -195,6 +186,10 @@ public struct TextEvaluation {
     var agreements: SampleStatistics
     var increases: SampleStatistics
     var kept: SampleStatistics
+
+    var distance: PredictionDistance {
+      PredictionDistance(divergences: divergences, agreements: agreements)
+    }
 
     init(unit: SampleStatistics.Unit) {
       losses = SampleStatistics(unit: unit)

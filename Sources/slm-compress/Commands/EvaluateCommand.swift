@@ -211,20 +211,7 @@ struct EvaluateReport: Encodable {
 
   private func addAgreement(_ agreement: Agreement, to table: inout TextTable) {
     table.add("reference", reference ?? "")
-    table.add(
-      "KL divergence",
-      measured(agreement.meanDivergence, agreement.meanDivergenceStandardError, digits: 6)
-        + " nats; 99 %: \(fixed(agreement.divergence99, 6)), "
-        + "largest: \(fixed(agreement.largestDivergence, 4))"
-    )
-    table.add(
-      "same top token",
-      measured(
-        100 * agreement.sameTop,
-        agreement.sameTopStandardError.map { 100 * $0 },
-        digits: 3
-      ) + " %"
-    )
+    add(agreement.distance, to: &table)
     table.add(
       "loss increase",
       measured(agreement.lossIncrease, agreement.lossIncreaseStandardError, digits: 6) + " nats"
@@ -233,23 +220,26 @@ struct EvaluateReport: Encodable {
 
   private func addAgreement(_ agreement: KeptAgreement, to table: inout TextTable) {
     table.add("reference", [reference, cache].compactMap(\.self).joined(separator: ", kept in "))
-    table.add(
-      "KL divergence",
-      "at least "
-        + measured(agreement.meanDivergence, agreement.meanDivergenceStandardError, digits: 6)
-        + " nats; 99 %: \(fixed(agreement.divergence99, 6)), "
-        + "largest: \(fixed(agreement.largestDivergence, 4))"
-    )
+    add(agreement.distance, bound: "at least ", to: &table)
     table.add(
       "kept of it",
       "\(agreement.topK) tokens of each position, "
         + "\(fixed(100 * agreement.keptProbability, 2)) % of its probability"
     )
+  }
+
+  private func add(_ distance: PredictionDistance, bound: String = "", to table: inout TextTable) {
+    table.add(
+      "KL divergence",
+      bound + measured(distance.meanDivergence, distance.meanDivergenceStandardError, digits: 6)
+        + " nats; 99 %: \(fixed(distance.divergence99, 6)), "
+        + "largest: \(fixed(distance.largestDivergence, 4))"
+    )
     table.add(
       "same top token",
       measured(
-        100 * agreement.sameTop,
-        agreement.sameTopStandardError.map { 100 * $0 },
+        100 * distance.sameTop,
+        distance.sameTopStandardError.map { 100 * $0 },
         digits: 3
       ) + " %"
     )
