@@ -248,6 +248,15 @@ extension Linear {
     biasParameter = nil
     weight = DenseWeight(trained.converted(to: dtype ?? own))
   }
+
+  /// Ends training and forgets it: weight and bias are what the file holds.
+  ///
+  /// - Precondition: They were that before training.
+  package func discardTraining() {
+    require(!isChanged, "linear: \(name) had been changed before it was trained")
+    parameter = nil
+    biasParameter = nil
+  }
 }
 
 /// A weight matrix in a file: its shape and format, and how to read it.

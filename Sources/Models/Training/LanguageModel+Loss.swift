@@ -26,6 +26,20 @@ extension LanguageModel {
       documentStarts: documentStarts,
       recomputation: recomputation
     )
+    return loss(hidden, targets: targets)
+  }
+
+  /// Computes the mean loss of predictions from residual streams, to be differentiated by those.
+  ///
+  /// - Parameters:
+  ///   - stream: The residual stream after the last block, `[B, T, D]`.
+  ///   - targets: The token to be predicted from each, −1 where none counts, `[B · T]`.
+  /// - Returns: The mean of `−log p(target)` over counted targets in nats, `[]`.
+  package func loss(afterLastBlock stream: Tensor, targets: [Int32]) -> Tensor {
+    loss(finalNorm(stream).reshaped([targets.count, configuration.hiddenSize]), targets: targets)
+  }
+
+  private func loss(_ hidden: Tensor, targets: [Int32]) -> Tensor {
     var options = HeadLossOptions()
     options.precision = head.precision
     return hidden.headCrossEntropy(head: head.headMatrix, targets: targets, options: options).value

@@ -183,54 +183,68 @@ extension ChannelScores {
   ///     score² = mean over sequences of (Σ w · ∂loss/∂w)²
   ///
   /// - Parameters:
-  ///   - model: The model; what uses the channels becomes trainable.
+  ///   - model: A model whose weights are those of its files.
   ///   - set: The text.
-  ///   - progress: Told how many sequences are done.
+  ///   - memoryByteCount: The most memory for residual streams; beyond it they are in a file.
+  ///   - scratch: The folder of that file.
+  ///   - progress: Told how many blocks are done.
   /// - Returns: The scores of every axis.
-  /// - Complexity: Three forward passes, and copies of a third of the weights and their gradients.
+  /// - Throws: `CalibrateError` if streams cannot be kept.
+  /// - Complexity: Two passes forwards and one backwards, with one block in memory and copies of
+  ///   a third of its weights and their gradients.
   ///
   /// Source: Molchanov et al., *Importance Estimation for Neural Network Pruning*, 2019,
   /// arXiv:1906.10771, equation 8, with gates.
   static func gradients(
     _ model: LanguageModel,
     _ set: CalibrationSet,
-    progress: (_ done: Int, _ total: Int) -> Void
-  ) -> ChannelScores {
+    memoryByteCount: Int,
+    scratch: URL,
+    progress: (_ done: Int) -> Void
+  ) throws -> ChannelScores {
     let configuration = model.configuration
     var scores = ChannelScores(configuration)
-    let parameters = model.makeTrainable { name in
-      name.hasSuffix(".down_proj") || name.hasSuffix(".o_proj") || name.hasSuffix("layernorm")
-        || name == model.finalNorm.name
+    func slopes(_ parameter: Parameter?, _ gradients: Gradients) -> Tensor? {
+      guard let parameter, let gradient = gradients[parameter] else { return nil }
+      return parameter.value.detached * gradient
     }
-    for (index, sequence) in set.sequences.enumerated() {
-      let (_, gradients) = differentiate(parameters) {
-        model.trainingLoss(
-          sequence,
-          targets: Array(sequence.dropFirst()) + [-1],
-          rows: 1,
-          recomputation: .blocks
-        )
+    func add(_ values: [Double], to sums: inout [Double]) {
+      for (channel, value) in values.enumerated() { sums[channel] += value * value }
+    }
+    func addHidden(_ norms: [Normalization], _ gradients: Gradients) {
+      for norm in norms where norm.weight.count == configuration.hiddenSize {
+        guard let slope = slopes(norm.parameter, gradients) else { continue }
+        add(slope.numbers, to: &scores.hidden)
       }
-      func slopes(_ parameter: Parameter?) -> Tensor? {
-        guard let parameter, let gradient = gradients[parameter] else { return nil }
-        return parameter.value.detached * gradient
-      }
-      func add(_ values: [Double], to sums: inout [Double]) {
-        for (channel, value) in values.enumerated() { sums[channel] += value * value }
-      }
-      for block in model.blocks {
-        if let slope = slopes(block.feedForward.down.parameter) {
+    }
+    let walk = try GradientWalk(
+      model,
+      set.sequences,
+      memoryByteCount: memoryByteCount,
+      scratch: scratch
+    )
+    try walk.walkLoss([model.finalNorm.makeTrainable()]) { _, _, gradients in
+      addHidden([model.finalNorm], gradients)
+    }
+    model.finalNorm.freeze(as: nil)
+    while let block = walk.nextBlock {
+      let (down, output) = (block.feedForward.down, block.attention.output)
+      let norms = [block.attentionNorm, block.feedForwardNorm]
+      let parameters =
+        norms.map { $0.makeTrainable() } + [down, output].flatMap { $0.makeTrainable() }
+      try walk.walkBlock(parameters) { _, gradients in
+        if let slope = slopes(down.parameter, gradients) {
           add(slope.columnSums().numbers, to: &scores.feedForward[block.index])
         }
-        if let slope = slopes(block.attention.output.parameter) {
+        if let slope = slopes(output.parameter, gradients) {
           let sums = sums(slope.columnSums().numbers, groups: configuration.keyHeads)
           add(sums, to: &scores.keyGroups[block.index])
         }
+        addHidden(norms, gradients)
       }
-      for norm in model.norms where norm.weight.count == configuration.hiddenSize {
-        if let slope = slopes(norm.parameter) { add(slope.numbers, to: &scores.hidden) }
-      }
-      progress(index + 1, set.sequences.count)
+      for norm in norms { norm.freeze(as: nil) }
+      for linear in [down, output] { linear.discardTraining() }
+      progress(model.blocks.count - block.index)
     }
     let count = Double(set.sequences.count)
     func root(_ sums: [Double]) -> [Double] { sums.map { ($0 / count).squareRoot() } }

@@ -132,11 +132,16 @@ public struct WidthStage: CalibratedStage {
         Double(min(8, options.calibration.sequences)) / Double(options.calibration.sequences)
       seconds += Double(options.axes.count + 1) * share * pass
     }
-    let trained = options.importance == .taylor ? promise.parameterCount / 3 * 8 : 0
+    let gradients =
+      options.importance == .taylor
+      ? options.calibration.gradientWalkByteCount(
+        configuration,
+        sequences: options.calibration.sequences
+      ) + promise.parameterCount / configuration.layerCount / 3 * 8 : 0
     let walk =
       needsText ? options.calibration.peakByteCount(promise, collectsGram: options.compensate) : 0
     return StagePlan(
-      peakByteCount: promise.peakByteCount(making: max(trained, walk)),
+      peakByteCount: promise.peakByteCount(making: max(gradients, walk)),
       seconds: seconds,
       notes: notes
     )
@@ -210,8 +215,13 @@ public struct WidthStage: CalibratedStage {
     case (.taylor, let set?):
       // A model of its own, so that the one that is pruned keeps its weights in their files.
       let trained = try ModelLoader.load(context.modelFolder)
-      return ChannelScores.gradients(trained, set) {
-        context.progress($0, of: $1, unit: "sequences", "computing gradients")
+      return try ChannelScores.gradients(
+        trained,
+        set,
+        memoryByteCount: options.calibration.memory.byteCount,
+        scratch: context.stateFolder
+      ) {
+        context.progress($0, of: count, unit: "blocks", "computing gradients")
       }
     case (.activation, let set?), (.contribution, let set?):
       let walk = try BlockWalk(

@@ -114,13 +114,10 @@ public struct AllocateStage: CalibratedStage {
       let (columns, count) = (Double(part.shape.columns), Double(part.shape.count))
       operations += tokens * columns * columns + (formats * 2 + 10) * count * columns
     }
-    let configuration = promise.configuration
-    // The backward pass over a sequence keeps what enters each block, and all of one block.
-    let width =
-      configuration.layerCount * configuration.hiddenSize + 4 * configuration.hiddenSize
-      + 3 * configuration.feedForwardSize
-      + 2 * (configuration.queryHeads + 2 * configuration.keyHeads) * configuration.headSize
-    let kept = options.calibration.length * width * 4
+    let kept = options.calibration.gradientWalkByteCount(
+      promise.configuration,
+      sequences: min(8, options.calibration.sequences)
+    )
     let calibration = options.calibration.fittingByteCount(parts, promise)
     // A block, or the head, is rounded beside the one that there is.
     let trials = promise.largestSection { part in

@@ -45,7 +45,7 @@ struct SensitivityMeasurement {
     var result = Sensitivities()
     var importance: [String: Tensor] = [:]
     let headInputs = try walk(&result, &importance)
-    let reference = Reference(
+    let reference = OriginalPredictions(
       model,
       Array(set.sequences.prefix(Self.measuredSequences))
     )
@@ -65,7 +65,15 @@ struct SensitivityMeasurement {
     _ result: inout Sensitivities,
     _ importance: inout [String: Tensor]
   ) throws -> HeadInputs? {
-    let squares = try gradientSquares()
+    let squares = try OutputGradients(
+      model: model,
+      sequences: Array(set.sequences.prefix(Self.gradientSequences)),
+      selected: Set(linears.map(\.name)),
+      memoryByteCount: options.calibration.memory.byteCount,
+      scratch: context.folder
+    ).meanSquares { done in
+      context.progress(done, of: model.blocks.count, unit: "blocks", "gradients of outputs")
+    }
     let walk = try BlockWalk(
       model,
       set,
@@ -88,58 +96,6 @@ struct SensitivityMeasurement {
     }
     guard options.matrices.selects(model.head.name) else { return nil }
     return HeadInputs(model, try walk.observeHead(collecting: .gram))
-  }
-
-  // MARK: - Gradients
-
-  /// For each selected layer of a block, the mean square over tokens of the gradient of the sum of
-  /// log-likelihoods by each output, `[outputs]`, `float64`.
-  private func gradientSquares() throws -> [String: Tensor] {
-    let sums = SquareSums()
-    let norm = model.blocks[0].attentionNorm
-    // One parameter at the bottom has everything above it recorded; no weight needs a gradient.
-    let parameter = norm.makeTrainable()
-    for linear in linears {
-      linear.outputProbe = { [name = linear.name] y in
-        y.detached.recorded("output probe", [y]) { gradient, _ in
-          sums.add(gradient, name)
-          return [gradient]
-        }
-      }
-    }
-    defer {
-      for linear in linears { linear.outputProbe = nil }
-      norm.freeze(as: nil)
-    }
-    let sample = set.sequences.prefix(Self.gradientSequences)
-    for (index, sequence) in sample.enumerated() {
-      var gradients = Gradients()
-      let loss = differentiate(
-        [parameter],
-        addingTo: &gradients,
-        weight: Double(sequence.count - 1)
-      ) {
-        model.trainingLoss(
-          sequence,
-          targets: sequence.dropFirst() + [-1],
-          rows: 1,
-          recomputation: .blocks
-        )
-      }
-      guard loss.sum().isFinite else { throw QuantizeError.notFinite(.weight, "model") }
-      context.progress(index + 1, of: sample.count, unit: "sequences", "gradients of outputs")
-    }
-    return sums.values.mapValues { $0.scaled(by: 1 / Double(sample.count * set.length)) }
-  }
-
-  /// Sums of squares of gradients by layer.
-  private final class SquareSums {
-    private(set) var values: [String: Tensor] = [:]
-
-    func add(_ gradient: Tensor, _ name: String) {
-      let squares = gradient.columnSums(squared: true)
-      values[name] = values[name].map { $0 + squares } ?? squares
-    }
   }
 
   // MARK: - Derived
@@ -175,61 +131,11 @@ struct SensitivityMeasurement {
 
   // MARK: - Measured
 
-  /// What the model says of some sequences before anything is changed.
-  private struct Reference {
-    private let model: LanguageModel
-    private let sequences: [[Int32]]
-    private let hidden: [Tensor]
-    private let head: HeadMatrix
-
-    init(_ model: LanguageModel, _ sequences: [[Int32]]) {
-      self.model = model
-      self.sequences = sequences
-      hidden = sequences.map { model.hidden([$0]) }
-      head = model.head.headMatrix
-    }
-
-    /// The residual streams of all sequences before the first block.
-    var streams: [Tensor] { sequences.map { model.embedded($0, rows: 1) } }
-
-    /// The mean divergence per token of the model as it is now, in nats.
-    ///
-    /// - Throws: ``QuantizeError`` if it is not finite.
-    func divergence() throws(QuantizeError) -> Double {
-      try divergence(sequences.lazy.map { model.hidden([$0]) })
-    }
-
-    /// The mean divergence per token of residual streams after the last block, in nats.
-    ///
-    /// - Throws: ``QuantizeError`` if it is not finite.
-    func divergence(after streams: [Tensor]) throws(QuantizeError) -> Double {
-      let width = model.configuration.hiddenSize
-      return try divergence(
-        streams.lazy.map { model.finalNorm($0).reshaped([$0.shape[1], width]) }
-      )
-    }
-
-    private func divergence(_ states: some Sequence<Tensor>) throws(QuantizeError) -> Double {
-      var (sum, count) = (0.0, 0.0)
-      for (state, hidden) in zip(states, hidden) {
-        let loss = state.headDivergence(
-          head: model.head.headMatrix,
-          reference: .head(hidden: hidden, matrix: head),
-          divergence: .forwardKL
-        )
-        sum += loss.divergenceSum
-        count += loss.weightSum
-      }
-      guard sum.isFinite else { throw .notFinite(.weight, "model") }
-      return max(0, sum / max(1, count))
-    }
-  }
-
   /// Measures a matrix that is not of a block in each of its formats, rounded as it will be.
   private func measured(
     _ linear: Linear,
     _ headInputs: HeadInputs?,
-    _ reference: Reference
+    _ reference: OriginalPredictions
   ) throws -> Sensitivities.Matrix {
     defer { linear.trial = nil }
     var divergences: [String: Double] = [:]
@@ -258,7 +164,7 @@ struct SensitivityMeasurement {
   private func measureAnchors(
     _ result: inout Sensitivities,
     _ importance: [String: Tensor],
-    _ reference: Reference
+    _ reference: OriginalPredictions
   ) throws {
     let choices = anchorChoices()
     var streams = choices.map { _ in reference.streams }
