@@ -173,7 +173,8 @@ static void multiply_all(
   for (int64_t j = b->begin; j < b->end; j += r->variant->columns, columns += b->step) {
     const uint32_t *rows = a->words;
     for (int64_t i = a->begin; i < a->end; i += r->variant->rows, rows += a->step)
-      multiply_slices(r, i, j, words, rows, columns, is_first);
+      if (!r->p->only_lower || i + r->variant->rows > j)
+        multiply_slices(r, i, j, words, rows, columns, is_first);
   }
 }
 
@@ -204,7 +205,11 @@ static void multiply_blocks(void *context, int64_t begin, int64_t end) {
   const struct run *r = context;
   int64_t words = r->block / r->own_width * slice_step(r->piece, r->own_width);
   uint32_t *own = slm_scratch((size_t)(words + widened_floats(r)) * 4);
-  for (int64_t block = begin; block < end; block++) {
+  int64_t blocks = (r->own.extent + r->block - 1) / r->block;
+  for (int64_t part = begin; part < end; part++) {
+    // Of a lower triangle the last rows are the longest: they come first, so that threads finish
+    // together.
+    int64_t block = r->p->only_lower && r->shares_b ? blocks - 1 - part : part;
     int64_t first = block * r->block, last = first + r->block;
     multiply_block(r, first, last < r->own.extent ? last : r->own.extent, own,
         (float *)own + words);

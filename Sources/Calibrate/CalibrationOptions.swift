@@ -68,8 +68,8 @@ public struct CalibrationOptions: OptionGroup {
     let mixed = configuration.queryHeads * configuration.headSize
     let widest = max(configuration.feedForwardSize, mixed)
     let kept = tokenCount * (configuration.hiddenSize + mixed + configuration.feedForwardSize) * 4
-    // Two factorizations' worth of the widest Gram matrix, and one chunk of activations.
-    var matrices = collectsGram ? 3 * 8 * widest * widest : 0
+    // Two factorizations' worth of the widest Gram matrix, products of a chunk, and the chunk.
+    var matrices = collectsGram ? (3 * 8 + 4) * widest * widest : 0
     if collectsGram && inputs == .original {
       // All groups of a block at once.
       let (hidden, wide) = (configuration.hiddenSize, configuration.feedForwardSize)

@@ -18,9 +18,6 @@ struct StatisticsCollector {
   /// Every so many rows one is a sample.
   private let sampleStride: Int
 
-  /// Rows of the Gram matrix that are computed at once, up to the diagonal.
-  private static let band = 192
-
   /// Prepares to take in `rowCount` rows.
   init(width: Int, _ selection: InputStatistics.Selection, rowCount total: Int) {
     self.width = width
@@ -66,25 +63,22 @@ struct StatisticsCollector {
 
   private mutating func addProducts(_ inputs: Tensor) {
     let width = width
+    let products = inputs.columnProducts()
     gram?.withMutableElements(as: Double.self) { sums in
-      for start in stride(from: 0, to: width, by: Self.band) {
-        let end = min(width, start + Self.band)
-        let products = inputs.columnProducts(start..<end)
-        let source = Shared(UnsafeRawPointer(products.unsafeBase))
-        let target = Shared(sums.baseAddress.map { $0 + start * width })
-        parallelRanges(end - start, grain: 16) { rows in
-          for row in rows {
-            let values = source.pointer + row * end * MemoryLayout<Float>.size
-            slm_add_wide(
-              values.assumingMemoryBound(to: Float.self),
-              Int64(end),
-              target.pointer.map { $0 + row * width }
-            )
-          }
+      let source = Shared(UnsafeRawPointer(products.unsafeBase))
+      let target = Shared(sums.baseAddress)
+      parallelRanges(width, grain: 16) { rows in
+        for row in rows {
+          let values = source.pointer + row * width * MemoryLayout<Float>.size
+          slm_add_wide(
+            values.assumingMemoryBound(to: Float.self),
+            Int64(row + 1),
+            target.pointer.map { $0 + row * width }
+          )
         }
-        withExtendedLifetime(products) {}
       }
     }
+    withExtendedLifetime(products) {}
   }
 
   private mutating func addSamples(_ inputs: Tensor) {

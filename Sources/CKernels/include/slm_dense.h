@@ -23,6 +23,7 @@ struct slm_dense {
   float *c;
   int64_t c_step;   // elements between rows of c
   bool accumulate;  // adds to what c holds; else c need not be initialized
+  bool only_lower;  // computes columns 0...row of each row of c, and of the others those it likes
 };
 
 // How tiles of the product are computed. Tiles take packed factors: slices of a, [depth][rows], and

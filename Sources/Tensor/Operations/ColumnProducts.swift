@@ -1,41 +1,34 @@
 internal import CKernels
 
 extension Tensor {
-  /// The products of some columns with all columns up to the last of them: a band of the lower
-  /// triangle of `selfᵀ · self`.
+  /// The products of all columns with one another, `selfᵀ · self`, in the lower triangle.
   ///
-  /// Columns are read where they lie. With bands of `b` columns, the triangle of `D` columns takes
-  /// `rows · D · (D + b)` operations, and the whole square `2 · rows · D²`.
+  /// Columns are read where they lie.
   ///
-  /// - Parameter band: The columns.
-  /// - Returns: `[band.count, band.upperBound]`, `float32`: element `(i, j)` is the sum over rows of
-  ///   column `band.lowerBound + i` times column `j`.
-  /// - Precondition: A matrix of `float32`, and columns of it.
-  package func columnProducts(_ band: Range<Int>) -> Tensor {
+  /// - Returns: `[D, D]`, `float32`: element `(i, j)` with `j ≤ i` is the sum over rows of column
+  ///   `i` times column `j`; elements above the diagonal are undefined.
+  /// - Precondition: A matrix of `float32`.
+  /// - Complexity: About `rows · D²` operations, half of the whole square's.
+  package func columnProducts() -> Tensor {
     require(
-      shape.rank == 2 && dtype == .float32 && band.lowerBound >= 0
-        && band.upperBound <= shape.columns,
-      "columnProducts: columns \(band) of \(shape), \(dtype)"
+      shape.rank == 2 && dtype == .float32,
+      "columnProducts: \(shape), \(dtype)"
     )
-    let result = Tensor(uninitialized: [band.count, band.upperBound], dtype: .float32)
-    let step = Int64(shape.columns)
+    let columns = shape.columns
+    let result = Tensor(uninitialized: [columns, columns], dtype: .float32)
     var product = slm_dense()
     product.a = slm_factor(
-      data: unsafeFloats + band.lowerBound,
-      extent: Int64(band.count),
-      step: 1,
-      depth_step: step
-    )
-    product.b = slm_factor(
       data: unsafeFloats,
-      extent: Int64(band.upperBound),
+      extent: Int64(columns),
       step: 1,
-      depth_step: step
+      depth_step: Int64(columns)
     )
+    product.b = product.a
     product.depth = Int64(shape.rows)
     product.scale = 1
     product.c = result.unsafeMutableFloats
-    product.c_step = Int64(band.upperBound)
+    product.c_step = Int64(columns)
+    product.only_lower = true
     OperationClock.measure("matrix product") { multiplyDense(product, .float32) }
     withExtendedLifetime((self, result)) {}
     return result
