@@ -34,7 +34,10 @@ struct MatrixProductTests {
     }
   }
 
-  @Test("of columns is the lower triangle of the product of the transpose", arguments: [1, 48, 101, 130])
+  @Test(
+    "of columns is the lower triangle of the product of the transpose",
+    arguments: [1, 48, 101, 130]
+  )
   func columns(count: Int) {
     var random = Random(seed: 77)
     let x = random.normal([130, count])
