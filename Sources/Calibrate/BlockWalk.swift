@@ -17,7 +17,7 @@ public struct InputGroup {
 /// Between blocks only the residual stream of all tokens is kept. Inside a block each group of
 /// layers is visited with the statistics of its inputs, and may be changed then: what follows is
 /// computed with the changed weights, so that every layer is fitted to the inputs it will really
-/// have. All this takes one forward pass, and one more of the feed-forward layer's gate.
+/// have. All this takes one forward pass.
 ///
 /// ```swift
 /// let walk = try BlockWalk(model, set, options, scratch: context.stateFolder)

@@ -77,7 +77,8 @@ package final class GradientWalk {
     visit: (_ sequence: Int, _ loss: Double, Gradients) throws -> Void
   ) throws {
     for (index, sequence) in sequences.enumerated() {
-      let (loss, gradients) = try pulledBack(to: model.blocks.count, index, parameters, weight) { x in
+      let last = model.blocks.count
+      let (loss, gradients) = try pulledBack(to: last, index, parameters, weight) { x in
         model.loss(afterLastBlock: x, targets: sequence.dropFirst() + [-1])
       }
       try visit(index, loss.sum(), gradients)
@@ -140,7 +141,8 @@ package final class GradientWalk {
 
   private func rows(_ place: Int, _ sequence: Int) throws(CalibrateError) -> Tensor {
     let range = range(place, sequence)
-    return try streams.rows(range).reshaped([1, range.count, streams.width])
+    // A copy: writing would copy the whole store while a view of it lives.
+    return try streams.rows(range).copied().reshaped([1, range.count, streams.width])
   }
 }
 

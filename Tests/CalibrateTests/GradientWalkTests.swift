@@ -12,24 +12,23 @@ struct GradientWalkTests {
   }
 
   /// The gradients of each sequence's loss by the parameters of the whole model at once.
-  private func atOnce(_ model: LanguageModel, weight: Double) -> [(Double, [String: Tensor])] {
+  private func atOnce(_ model: LanguageModel, weight: Double) throws -> [(Double, [String: Tensor])]
+  {
     let parameters = model.makeTrainable { $0.contains("layers.") || $0 == "model.norm" }
-    return sequences.map { sequence in
+    return try sequences.map { sequence in
       var gradients = Gradients()
       let loss = differentiate(parameters, addingTo: &gradients, weight: weight) {
         model.trainingLoss(sequence, targets: sequence.dropFirst() + [-1], rows: 1)
       }
-      return (
-        loss.sum(),
-        Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, gradients[$0]!) })
-      )
+      let found = try parameters.map { ($0.name, try #require(gradients[$0])) }
+      return (loss.sum(), Dictionary(uniqueKeysWithValues: found))
     }
   }
 
   @Test("gradients are those of the whole model at once", arguments: [1 << 20, 0])
   func gradients(memory: Int) throws {
     let tiny = try TinyModel()
-    let expected = atOnce(try tiny.load(), weight: 3)
+    let expected = try atOnce(tiny.load(), weight: 3)
     let model = try tiny.load()
     let walk = try GradientWalk(
       model,

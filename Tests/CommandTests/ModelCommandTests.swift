@@ -40,6 +40,40 @@ struct ModelCommandTests {
     }
   }
 
+  @Test("evaluate keeps what a reference says, and compares with it where there is none any more")
+  func evaluateWithCache() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "evaluate-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (file, cache) = (folder.path + "/small.gguf", folder.path + "/kept")
+    #expect(try CommandLineTool.run("convert", model, file, "--type", "q4_0").status == 0)
+    func evaluate(_ more: String...) throws -> CommandLineTool.Outcome {
+      try CommandLineTool.run(
+        ["evaluate", file, "--context", "64", "--tokens", "640", "--json"] + more
+      )
+    }
+    func metrics(_ outcome: CommandLineTool.Outcome) throws -> JSONValue {
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let report = try JSONDecoder().decode(JSONValue.self, from: Data(outcome.output.utf8))
+      return try #require(report["metrics"])
+    }
+    let exact = try metrics(evaluate("--reference", model))
+    let kept = try metrics(evaluate("--reference", model, "--cache", cache, "--top-k", "8"))
+    let alone = try metrics(evaluate("--cache", cache))
+    let bound = try #require(kept["kl_lower_bound"]?.number)
+    let divergence = try #require(exact["kl_mean"]?.number)
+    #expect(bound > 0 && bound <= divergence)
+    #expect(alone["kl_lower_bound"]?.number == bound)
+    #expect(alone["top1_agreement"]?.number == exact["top1_agreement"]?.number)
+
+    let useless = try evaluate("--cache", cache, "--top-k", "8")
+    #expect(useless.status == 2 && useless.errors.contains("--top-k"))
+    let other = try evaluate("--cache", cache, "--text", "builtin:calibration")
+    #expect(other.status == 2 && other.errors.contains(cache))
+    let absent = try evaluate("--cache", folder.path + "/absent")
+    #expect(absent.status == 2 && absent.errors.contains("absent"))
+  }
+
   @Test("generate prints the text to standard output and the speed to standard error")
   func generate() throws {
     let first = try CommandLineTool.run("generate", model, "--prompt", "on the", "--count", "12")

@@ -28,8 +28,8 @@ public enum WidthImportance: String, RecipeChoice {
       "the root mean square of the channel over the text times the norm of the weights that use it"
     case .activation: "the root mean square of the channel over the text"
     case .taylor:
-      "what the loss changes by without the channel, to first order, from gradients; needs the "
-        + "memory to train a third of the weights"
+      "what the loss changes by without the channel, to first order, from gradients; takes "
+        + "three times as long"
     case .magnitude: "the norm of the channel's weights; no text is needed"
     }
   }

@@ -15,10 +15,11 @@ struct OutputGradients {
   /// The folder of that file.
   let scratch: URL
 
-  /// Returns for each selected layer the mean square over tokens of the gradient of the sum of
-  /// log-likelihoods by each output, `[outputs]`, `float64`.
+  /// Walks back through the model.
   ///
   /// - Parameter progress: Called with the number of blocks that are done.
+  /// - Returns: For each selected layer the mean square over tokens of the gradient of the sum of
+  ///   log-likelihoods by each output, `[outputs]`, `float64`.
   /// - Throws: ``QuantizeError`` if a loss is not finite, `CalibrateError` if streams cannot be
   ///   kept.
   /// - Complexity: Two passes forwards and one backwards, one block in memory.
