@@ -10,6 +10,20 @@ void slm_add_wide(const float *restrict values, int64_t count, double *restrict 
 }
 
 SLM_MULTIVERSION
+double slm_triangle_row_dot(
+    const double *restrict symmetric, const float *restrict lower, int64_t row) {
+  enum { LANES = 16 };
+  double lanes[LANES] = {0};
+  int64_t j = 0;
+  for (; j + LANES <= row; j += LANES)
+    for (int k = 0; k < LANES; k++) lanes[k] += symmetric[j + k] * (double)lower[j + k];
+  double sum = 0;
+  for (int k = 0; k < LANES; k++) sum += lanes[k];
+  for (; j < row; j++) sum += symmetric[j] * (double)lower[j];
+  return 2 * sum + symmetric[row] * (double)lower[row];
+}
+
+SLM_MULTIVERSION
 void slm_column_magnitudes(
     const float *restrict values, int64_t rows, int64_t columns, int64_t begin, int64_t end,
     double *restrict sums, float *restrict largest) {

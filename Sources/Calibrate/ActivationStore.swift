@@ -3,8 +3,9 @@ package import Tensor
 
 /// Activations of all sequences at one place of a model, in memory or in a file.
 ///
-/// They are written and read in chunks of whole sequences. The file has no name, so that nothing
-/// is left of it however the program ends.
+/// They are written and read in chunks of whole sequences: in memory a chunk is kept as it is
+/// given, without a copy. The file has no name, so that nothing is left of it however the program
+/// ends.
 package final class ActivationStore {
   /// About how many tokens a chunk has: enough for products at full speed.
   static let chunkTokens = 2048
@@ -14,7 +15,9 @@ package final class ActivationStore {
   /// The number of columns.
   package let width: Int
 
-  private var memory: Tensor?
+  /// The rows of a chunk; the last one may have fewer.
+  private let chunk: Int
+  private var memory: [Tensor?]
   private let file: FileHandle?
   private let location: String
 
@@ -23,20 +26,29 @@ package final class ActivationStore {
   /// - Parameters:
   ///   - rows: The number of rows.
   ///   - width: The number of columns.
+  ///   - chunk: How many rows are written at a time, from a multiple of it on.
   ///   - budget: How many bytes may be taken of memory; what is taken is subtracted.
   ///   - scratch: The folder of the file if they are too few.
   /// - Throws: ``CalibrateError`` if the file cannot be made.
-  init(rows: Int, width: Int, budget: inout Int, scratch: URL) throws(CalibrateError) {
+  init(
+    rows: Int,
+    width: Int,
+    chunk: Int,
+    budget: inout Int,
+    scratch: URL
+  ) throws(CalibrateError) {
     self.rows = rows
     self.width = width
+    self.chunk = chunk
     let byteCount = rows * width * MemoryLayout<Float>.size
     if byteCount <= budget {
       budget -= byteCount
-      memory = Tensor(uninitialized: [rows, width], dtype: .float32)
+      memory = Array(repeating: nil, count: (rows + chunk - 1) / chunk)
       file = nil
       location = "memory"
       return
     }
+    memory = []
     let url = scratch.appending(path: "activations-\(UUID().uuidString)")
     location = url.path
     let descriptor = open(url.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -45,30 +57,40 @@ package final class ActivationStore {
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
-  /// Returns rows, `[count, width]`; a copy, or a view that must not outlive the next `set`.
+  /// Returns rows, `[count, width]`.
   package func rows(_ range: Range<Int>) throws(CalibrateError) -> Tensor {
-    if let memory { return memory.rows(range) }
+    guard file != nil else { return kept(range) }
     let result = Tensor(uninitialized: [range.count, width], dtype: .float32)
     try transfer(result, range) { pread($0, $1, $2, $3) }
     return result
   }
 
-  /// Replaces rows by as many of a tensor of the same width, of any shape.
+  private func kept(_ range: Range<Int>) -> Tensor {
+    let chunks = range.lowerBound / chunk...max(range.lowerBound, range.upperBound - 1) / chunk
+    let parts = chunks.map { index in
+      guard let tensor = memory[index] else { fail("activations: chunk \(index) is not written") }
+      let part = range.clamped(to: rows(ofChunk: index))
+      return tensor.rows(part.lowerBound - index * chunk..<part.upperBound - index * chunk)
+    }
+    return parts.count == 1 ? parts[0] : .concatenated(parts)
+  }
+
+  /// Replaces a chunk by a tensor of as many rows of the same width, of any shape.
   package func set(_ range: Range<Int>, _ values: Tensor) throws(CalibrateError) {
     require(
       values.count == range.count * width && values.dtype == .float32,
       "activations: \(values.shape) for \(range.count) rows of \(width)"
     )
-    guard memory == nil else {
-      memory?.withMutableElements(as: Float.self) { target in
-        values.withElements(as: Float.self) { source in
-          let part = target[range.lowerBound * width..<range.upperBound * width]
-          _ = UnsafeMutableBufferPointer(rebasing: part).update(from: source)
-        }
-      }
-      return
-    }
-    try transfer(values, range) { pwrite($0, $1, $2, $3) }
+    guard file == nil else { return try transfer(values, range) { pwrite($0, $1, $2, $3) } }
+    let index = range.lowerBound / chunk
+    require(range == rows(ofChunk: index), "activations: \(range) is no chunk of \(chunk)")
+    let rows = values.detached.reshaped([range.count, width])
+    // A part of a larger buffer would keep all of it.
+    memory[index] = rows.fillsStorage ? rows : rows.copied()
+  }
+
+  private func rows(ofChunk index: Int) -> Range<Int> {
+    index * chunk..<min((index + 1) * chunk, rows)
   }
 
   private func transfer(

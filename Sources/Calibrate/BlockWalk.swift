@@ -103,7 +103,13 @@ public final class BlockWalk {
     var budget = memoryByteCount
     let width = model.configuration.hiddenSize
     func store() throws(CalibrateError) -> ActivationStore {
-      try ActivationStore(rows: set.tokenCount, width: width, budget: &budget, scratch: scratch)
+      try ActivationStore(
+        rows: set.tokenCount,
+        width: width,
+        chunk: Self.chunk(set),
+        budget: &budget,
+        scratch: scratch
+      )
     }
     stream = try store()
     originals = followsOriginal ? try store() : nil
@@ -339,10 +345,14 @@ public final class BlockWalk {
 
   /// The rows of whole sequences that are computed at once.
   private var chunks: [Range<Int>] {
-    let size = max(1, ActivationStore.chunkTokens / set.length) * set.length
+    let size = Self.chunk(set)
     return stride(from: 0, to: set.tokenCount, by: size).map {
       $0..<min($0 + size, set.tokenCount)
     }
+  }
+
+  private static func chunk(_ set: CalibrationSet) -> Int {
+    max(1, ActivationStore.chunkTokens / set.length) * set.length
   }
 
   private func sequences(_ chunk: Range<Int>) -> Range<Int> {
@@ -376,6 +386,7 @@ public final class BlockWalk {
     let store = try ActivationStore(
       rows: set.tokenCount,
       width: width,
+      chunk: Self.chunk(set),
       budget: &budget,
       scratch: scratch
     )

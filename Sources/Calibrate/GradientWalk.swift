@@ -44,6 +44,7 @@ package final class GradientWalk {
     streams = try ActivationStore(
       rows: Self.rowCount(sequences, blocks: model.blocks.count),
       width: model.configuration.hiddenSize,
+      chunk: max(1, sequences.first?.count ?? 1),
       budget: &budget,
       scratch: scratch
     )
@@ -141,8 +142,7 @@ package final class GradientWalk {
 
   private func rows(_ place: Int, _ sequence: Int) throws(CalibrateError) -> Tensor {
     let range = range(place, sequence)
-    // A copy: writing would copy the whole store while a view of it lives.
-    return try streams.rows(range).copied().reshaped([1, range.count, streams.width])
+    return try streams.rows(range).reshaped([1, range.count, streams.width])
   }
 }
 

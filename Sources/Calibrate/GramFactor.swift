@@ -79,48 +79,50 @@ package struct GramFactor {
     adding damping: Double
   ) -> Tensor {
     let width = order.count
-    var result = Tensor(uninitialized: gram.shape, dtype: .float64)
-    gram.withElements(as: Double.self) { source in
-      result.withMutableElements(as: Double.self) { target in
-        for row in 0..<width {
-          let from = Int(order[row]) * width
-          for column in 0..<width {
-            target[row * width + column] = source[from + Int(order[column])]
-          }
-          let value = target[row * width + row]
-          target[row * width + row] = (value > 0 ? value : dead) + damping
-        }
-      }
+    return gram.rearranged(from: Double.self) { row, source, target in
+      let from = source + Int(order[row]) * width
+      for column in 0..<width { target[column] = from[Int(order[column])] }
+      let value = target[row]
+      target[row] = (value > 0 ? value : dead) + damping
     }
-    return result
   }
 
   /// Returns a matrix with its columns in the order in which they are taken, in float64.
   package func permuted(_ matrix: Tensor) -> Tensor {
-    let (rows, width) = (matrix.shape[0], order.count)
-    var result = Tensor(uninitialized: matrix.shape, dtype: .float64)
-    matrix.withElements(as: Float.self) { source in
-      result.withMutableElements(as: Double.self) { target in
-        for row in 0..<rows {
-          for column in 0..<width {
-            target[row * width + column] = Double(source[row * width + Int(order[column])])
-          }
-        }
-      }
+    matrix.rearranged(from: Float.self) { row, source, target in
+      let from = source + row * order.count
+      for column in order.indices { target[column] = Double(from[Int(order[column])]) }
     }
-    return result
   }
 
   /// Undoes ``permuted(_:)``.
   package func restored(_ matrix: Tensor) -> Tensor {
-    let (rows, width) = (matrix.shape[0], order.count)
-    var result = Tensor(uninitialized: matrix.shape, dtype: .float64)
-    matrix.withElements(as: Double.self) { source in
+    matrix.rearranged(from: Double.self) { row, source, target in
+      let from = source + row * order.count
+      for column in order.indices { target[Int(order[column])] = from[column] }
+    }
+  }
+}
+
+extension Tensor {
+  /// Makes a matrix of `float64` of the shape of this one row by row, in parallel.
+  ///
+  /// - Parameters:
+  ///   - type: The type of this one's elements.
+  ///   - body: Given the number of a row, all elements of this matrix, and the row to fill.
+  /// - Returns: The matrix.
+  fileprivate func rearranged<Source: TensorElement>(
+    from type: Source.Type,
+    _ body: @Sendable (Int, UnsafePointer<Source>, UnsafeMutablePointer<Double>) -> Void
+  ) -> Tensor {
+    let columns = shape.columns
+    var result = Tensor(uninitialized: shape, dtype: .float64)
+    withElements(as: type) { source in
       result.withMutableElements(as: Double.self) { target in
-        for row in 0..<rows {
-          for column in 0..<width {
-            target[row * width + Int(order[column])] = source[row * width + column]
-          }
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        let (from, to) = (Shared(source), Shared(target))
+        parallelRanges(shape.rows, grain: 16) { rows in
+          for row in rows { body(row, from.pointer, to.pointer + row * columns) }
         }
       }
     }

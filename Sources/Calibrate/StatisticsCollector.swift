@@ -119,8 +119,14 @@ struct StatisticsCollector {
     var squares = squares
     let width = width
     gram?.withMutableElements(as: Double.self) { sums in
-      for row in 0..<width {
-        for column in 0..<row { sums[column * width + row] = sums[row * width + column] }
+      let all = Shared(sums.baseAddress)
+      parallelRanges(width, grain: 16) { rows in
+        guard let all = all.pointer else { return }
+        for row in rows {
+          for column in row + 1..<max(width, row + 1) {
+            all[row * width + column] = all[column * width + row]
+          }
+        }
       }
       squares = (0..<width).map { sums[$0 * width + $0] }
     }

@@ -1,3 +1,4 @@
+internal import CKernels
 package import Tensor
 
 /// How far a layer's outputs move when its weight is replaced, over all inputs of which a Gram
@@ -19,20 +20,24 @@ package struct OutputError {
 
   /// Measures outputs of `quantized` against those of `original`, `[outputs, inputs]`, float32.
   ///
-  /// - Complexity: `4 · outputs · inputs²` operations in float64, for a slice of rows at a time.
+  /// - Complexity: `2 · outputs · inputs²` operations, for a slice of rows at a time.
   package init(_ original: Tensor, _ quantized: Tensor, gram: Tensor) {
     self.init(StoredMatrix(original), StoredMatrix(quantized), gram: gram)
   }
 
   /// Measures outputs of `quantized` against those of `original`, `[outputs, inputs]`.
   ///
+  /// With `D` the difference and `G` the Gram matrix, `Σ ‖D x‖²` is the sum of the products of the
+  /// elements of `Dᵀ · D` and `G`. The former are computed in float32, half of them, and summed in
+  /// float64: errors are right to about 1e-6 of what they would be if inputs were not correlated.
+  ///
   /// - Parameters:
   ///   - original: The weight that is replaced.
   ///   - quantized: What replaces it.
   ///   - gram: The Gram matrix of the inputs, `[inputs, inputs]`, `float64`.
   ///   - known: What was measured of another replacement, whose sum of squares is the same.
-  /// - Complexity: `4 · outputs · inputs²` operations in float64, half of that with `known`, for a
-  ///   slice of rows at a time.
+  /// - Complexity: `2 · outputs · inputs²` operations, half of that with `known`, for a slice of
+  ///   rows at a time.
   package init(
     _ original: StoredMatrix,
     _ quantized: StoredMatrix,
@@ -41,12 +46,12 @@ package struct OutputError {
   ) {
     let rows = original.rows
     var (error, norm) = (0.0, known?.squaredNorm ?? 0)
-    for start in stride(from: 0, to: rows, by: 512) {
-      let slice = start..<min(rows, start + 512)
-      let weights = original.rows(slice).widened().converted(to: .float64)
-      let difference = weights - quantized.rows(slice).widened().converted(to: .float64)
-      if known == nil { norm += matrixProduct(weights, gram).dot(weights) }
-      error += matrixProduct(difference, gram).dot(difference)
+    for start in stride(from: 0, to: rows, by: 4096) {
+      let slice = start..<min(rows, start + 4096)
+      let weights = original.rows(slice).widened()
+      if known == nil { norm += gram.dot(lower: weights.columnProducts()) }
+      let difference = weights - quantized.rows(slice).widened()
+      error += gram.dot(lower: difference.columnProducts())
     }
     squaredError = max(0, error)
     squaredNorm = norm
@@ -54,6 +59,26 @@ package struct OutputError {
 }
 
 extension Tensor {
+  /// Returns the sum of products of a symmetric matrix's elements, `float64`, with those of another
+  /// one, `float32`, of which the lower triangle is known.
+  fileprivate func dot(lower other: Tensor) -> Double {
+    let width = shape.columns
+    let sums = Tensor(uninitialized: [width], dtype: .float64)
+    let (all, others) = (Shared(unsafeBase), Shared(other.unsafeBase))
+    let target = Shared(sums.unsafeBase)
+    parallelRanges(width, grain: 16) { rows in
+      for row in rows {
+        target.pointer.assumingMemoryBound(to: Double.self)[row] = slm_triangle_row_dot(
+          all.pointer.assumingMemoryBound(to: Double.self) + row * width,
+          others.pointer.assumingMemoryBound(to: Float.self) + row * width,
+          Int64(row)
+        )
+      }
+    }
+    withExtendedLifetime((self, other)) {}
+    return sums.sum()
+  }
+
   /// The diagonal of a square matrix of `float64`, `[N]`.
   package var diagonal: Tensor {
     let width = shape[0]

@@ -44,31 +44,50 @@ final class BufferPool: @unchecked Sendable {
     return (byteCount + step - 1) / step * step
   }
 
-  func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+  /// A piece of memory, which may be larger than was asked for.
+  struct Buffer {
+    let base: UnsafeMutableRawPointer
+    let size: Int
+  }
+
+  func allocate(_ byteCount: Int) -> Buffer {
     guard byteCount >= Self.threshold else {
-      return .allocate(byteCount: max(byteCount, 1), alignment: Storage.alignment)
+      let size = max(byteCount, 1)
+      return Buffer(base: .allocate(byteCount: size, alignment: Storage.alignment), size: size)
     }
     let size = Self.sizeClass(byteCount)
     return lock.withLock {
+      if let kept = reused(size) { return kept }
       counts.used += size
       counts.mostUsed = max(counts.mostUsed, counts.used)
-      if let kept = free[size]?.popLast() {
-        counts.kept -= size
-        return kept
-      }
       giveBack(keeping: counts.mostUsed - counts.used)
-      return Self.map(size)
+      return Buffer(base: Self.map(size), size: size)
     }
   }
 
-  func release(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
-    guard byteCount >= Self.threshold else { return base.deallocate() }
-    let size = Self.sizeClass(byteCount)
+  func release(_ buffer: Buffer) {
+    guard buffer.size >= Self.threshold else { return buffer.base.deallocate() }
     lock.withLock {
-      free[size, default: []].append(base)
-      counts.used -= size
-      counts.kept += size
+      free[buffer.size, default: []].append(buffer.base)
+      counts.used -= buffer.size
+      counts.kept += buffer.size
     }
+  }
+
+  /// Takes a kept buffer of a size; or a larger one, up to twice as large, if otherwise kept ones
+  /// would have to be given back to make room.
+  private func reused(_ size: Int) -> Buffer? {
+    if let kept = taken(size) { return kept }
+    guard counts.used + counts.kept + size > counts.mostUsed else { return nil }
+    let larger = free.filter { size...2 * size ~= $0.key && !$0.value.isEmpty }.keys.min()
+    return larger.flatMap(taken)
+  }
+
+  private func taken(_ size: Int) -> Buffer? {
+    guard let base = free[size]?.popLast() else { return nil }
+    counts.used += size
+    counts.kept -= size
+    return Buffer(base: base, size: size)
   }
 
   /// Gives kept buffers back to the system, and forgets how much was in use.

@@ -14,6 +14,8 @@ package final class Storage: @unchecked Sendable {
   package let byteCount: Int
   /// What keeps borrowed bytes alive; nil if the storage owns them.
   package let owner: AnyObject?
+  /// Where owned bytes come from.
+  private let buffer: BufferPool.Buffer?
 
   /// Kernels read and write whole vectors of this alignment.
   package static let alignment = 64
@@ -23,7 +25,9 @@ package final class Storage: @unchecked Sendable {
 
   /// Allocates `byteCount` bytes, not initialized.
   package init(byteCount: Int) {
-    self.base = BufferPool.shared.allocate(byteCount)
+    let buffer = BufferPool.shared.allocate(byteCount)
+    self.buffer = buffer
+    self.base = buffer.base
     self.byteCount = byteCount
     self.owner = nil
   }
@@ -31,14 +35,18 @@ package final class Storage: @unchecked Sendable {
   /// Borrows bytes that `owner` keeps alive and nobody writes.
   package init(borrowing bytes: UnsafeRawBufferPointer, owner: AnyObject) {
     self.base = bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0) } ?? Self.empty.base
+    self.buffer = nil
     self.byteCount = bytes.count
     self.owner = owner
   }
+
+  /// The bytes of memory behind an owning storage, which may have been larger than was asked for.
+  var capacity: Int { buffer?.size ?? byteCount }
 
   /// Whether the bytes belong to another object and must not be written.
   package var isBorrowed: Bool { owner != nil }
 
   deinit {
-    if owner == nil { BufferPool.shared.release(base, byteCount) }
+    if let buffer { BufferPool.shared.release(buffer) }
   }
 }

@@ -61,6 +61,11 @@ extension Tensor {
     )
   }
 
+  /// Whether the elements are all there is in memory of the tensor's own: keeping it keeps no more.
+  package var fillsStorage: Bool {
+    byteOffset == 0 && !storage.isBorrowed && storage.capacity - byteCount <= byteCount / 32
+  }
+
   /// Lets the system take back the memory of elements in a mapped file until they are read again;
   /// does nothing for other tensors.
   package func discardPages() {

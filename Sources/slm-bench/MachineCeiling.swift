@@ -27,29 +27,30 @@ enum MachineCeiling {
     firstTransposed: Bool = false,
     secondTransposed: Bool = true
   ) -> Tensor {
-    _ = Parallelism.threadCount
     let (m, k) = firstTransposed ? (a.shape[1], a.shape[0]) : (a.shape[0], a.shape[1])
     let n = secondTransposed ? b.shape[0] : b.shape[1]
     var y = Tensor(uninitialized: [m, n], dtype: .float32)
     y.withMutableElements(as: Float.self) { y in
       a.withElements(as: Float.self) { first in
         b.withElements(as: Float.self) { second in
-          cblas_sgemm(
-            CblasRowMajor,
-            firstTransposed ? CblasTrans : CblasNoTrans,
-            secondTransposed ? CblasTrans : CblasNoTrans,
-            Int32(m),
-            Int32(n),
-            Int32(k),
-            1,
-            first.baseAddress,
-            Int32(a.shape[1]),
-            second.baseAddress,
-            Int32(b.shape[1]),
-            0,
-            y.baseAddress,
-            Int32(n)
-          )
+          Parallelism.withThreadsOfBLAS(order: .max) {
+            cblas_sgemm(
+              CblasRowMajor,
+              firstTransposed ? CblasTrans : CblasNoTrans,
+              secondTransposed ? CblasTrans : CblasNoTrans,
+              Int32(m),
+              Int32(n),
+              Int32(k),
+              1,
+              first.baseAddress,
+              Int32(a.shape[1]),
+              second.baseAddress,
+              Int32(b.shape[1]),
+              0,
+              y.baseAddress,
+              Int32(n)
+            )
+          }
         }
       }
     }

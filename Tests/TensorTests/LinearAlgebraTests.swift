@@ -55,10 +55,41 @@ struct LinearAlgebraTests {
     #expect(difference(inverse.transposed(), inverse) == nil)
   }
 
+  @Test("the inverse is the square of an upper factor", arguments: [1, 2, 17, 100])
+  func inverseFactor(size: Int) throws {
+    let matrix = positiveDefinite(size, .float64)
+    let factor = try matrix.inverseFactor()
+    for row in 0..<size {
+      for column in 0..<row { #expect(factor.numbers[row * size + column] == 0) }
+    }
+    let inverse = matrixProduct(factor, factor, firstTransposed: true)
+    let product = matrixProduct(matrix, inverse).numbers
+    let identity = (0..<size * size).map { $0 / size == $0 % size ? 1.0 : 0.0 }
+    #expect(difference(product, identity, absolute: 1e-11) == nil)
+    let upper = try matrix.inverseOfPositiveDefinite().choleskyFactor(isUpper: true)
+    #expect(difference(factor, upper, absolute: 1e-11) == nil)
+  }
+
+  @Test("factors of large matrices, which LAPACK's own threads compute, multiply back")
+  func largeFactor() throws {
+    let matrix = positiveDefinite(1030, .float64)
+    let factor = try matrix.inverseFactor()
+    let upperTimes = matrixProduct(factor, matrix)
+    // U · A · Uᵀ is the identity if inverse(A) = Uᵀ · U.
+    let product = matrixProduct(upperTimes, factor, secondTransposed: true)
+    let identity = Tensor(
+      (0..<1030 * 1030).map { $0 / 1030 == $0 % 1030 ? 1.0 : 0.0 },
+      shape: [1030, 1030]
+    )
+    #expect((product - identity).largestMagnitude() < 1e-9)
+  }
+
   @Test("throw for a matrix that is not positive definite, naming the minor")
   func indefinite() {
     let matrix = Tensor([1, 2, 2, 1] as [Float], shape: [2, 2])
     #expect(throws: NotPositiveDefinite(order: 2)) { try matrix.choleskyFactor() }
     #expect(throws: NotPositiveDefinite(order: 2)) { try matrix.inverseOfPositiveDefinite() }
+    let double = matrix.converted(to: .float64)
+    #expect(throws: NotPositiveDefinite(order: 2)) { try double.inverseFactor() }
   }
 }

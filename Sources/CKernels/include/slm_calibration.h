@@ -6,6 +6,10 @@
 // Adds `count` numbers to sums in double precision.
 void slm_add_wide(const float *values, int64_t count, double *sums);
 
+// What a row of the lower triangle of one symmetric matrix adds to the sum of its products with
+// the elements of another: those before the diagonal twice, the diagonal's once.
+double slm_triangle_row_dot(const double *symmetric, const float *lower, int64_t row);
+
 // Takes columns begin..<end of `rows` rows of `columns` into running statistics of each column:
 // the sums of magnitudes and the largest magnitude. A value that is no number makes both so.
 void slm_column_magnitudes(

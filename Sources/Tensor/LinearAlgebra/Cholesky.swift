@@ -50,10 +50,12 @@ extension Tensor {
     let inverse = copied()
     try inverse.factorizeInPlace(isUpper: false)
     var (order, leading, status) = (Int32(size), Int32(size), Int32(0))
-    if isSingle {
-      spotri_("U", &order, inverse.floats(0), &leading, &status)
-    } else {
-      dpotri_("U", &order, inverse.doubles(0), &leading, &status)
+    Parallelism.withThreadsOfBLAS(order: size) {
+      if isSingle {
+        spotri_("U", &order, inverse.floats(0), &leading, &status)
+      } else {
+        dpotri_("U", &order, inverse.doubles(0), &leading, &status)
+      }
     }
     if status > 0 { throw NotPositiveDefinite(order: Int(status)) }
     for row in 0..<size {
@@ -71,21 +73,22 @@ extension Tensor {
   }
 
   /// Replaces one triangle of a matrix that was just copied by its factor.
-  private func factorizeInPlace(isUpper: Bool) throws(NotPositiveDefinite) {
-    _ = Parallelism.threadCount
+  func factorizeInPlace(isUpper: Bool) throws(NotPositiveDefinite) {
     // LAPACK counts by columns: what it calls upper is the lower triangle here.
     let triangle = isUpper ? "L" : "U"
     var (order, status) = (Int32(shape[0]), Int32(0))
     var leading = max(1, order)
-    if isSingle {
-      spotrf_(triangle, &order, floats(0), &leading, &status)
-    } else {
-      dpotrf_(triangle, &order, doubles(0), &leading, &status)
+    Parallelism.withThreadsOfBLAS(order: shape[0]) {
+      if isSingle {
+        spotrf_(triangle, &order, floats(0), &leading, &status)
+      } else {
+        dpotrf_(triangle, &order, doubles(0), &leading, &status)
+      }
     }
     if status > 0 { throw NotPositiveDefinite(order: Int(status)) }
   }
 
-  private func requireSquare(_ operation: StaticString) -> Int {
+  func requireSquare(_ operation: StaticString) -> Int {
     requireReal(operation)
     require(
       shape.rank == 2 && shape[0] == shape[1] && shape[0] > 0,

@@ -8,12 +8,44 @@ extension Tensor {
   /// This is what GPTQ and SparseGPT walk along: row `i` of `U` tells how the error of column `i`
   /// is best made up for by the columns after it.
   ///
+  /// The inverse itself is never formed: with rows and columns in reverse the matrix is `L · Lᵀ`,
+  /// and `U` is the inverse of `L` in reverse.
+  ///
   /// - Returns: `[N, N]`, zero below the diagonal.
-  /// - Throws: ``NotPositiveDefinite``.
-  /// - Precondition: `[N, N]` of `float64`; only the lower triangle is read.
-  /// - Complexity: `4/3 · N³` operations, by LAPACK.
+  /// - Throws: ``NotPositiveDefinite``, its minors counted from the last row.
+  /// - Precondition: `[N, N]` of `float64`, symmetric.
+  /// - Complexity: `2/3 · N³` operations, by LAPACK's `potrf` and `trtri`.
   public func inverseFactor() throws(NotPositiveDefinite) -> Tensor {
-    try inverseOfPositiveDefinite().choleskyFactor(isUpper: true)
+    let size = requireSquare("inverseFactor")
+    require(dtype == .float64, "inverseFactor: \(dtype)")
+    // Both axes in reverse are all elements in reverse.
+    let factor = reversed()
+    try factor.factorizeInPlace(isUpper: false)
+    var (order, leading, status) = (Int32(size), Int32(size), Int32(0))
+    // LAPACK counts by columns: what it calls upper is the lower triangle here. No element of the
+    // diagonal is zero now, so that there is an inverse.
+    Parallelism.withThreadsOfBLAS(order: size) {
+      dtrtri_("U", "N", &order, factor.doubles(0), &leading, &status)
+    }
+    let result = factor.reversed()
+    for row in 1..<max(1, size) {
+      result.doubles(row * size).update(repeating: 0, count: row)
+    }
+    return result
+  }
+
+  /// Returns a matrix with all elements in reverse.
+  private func reversed() -> Tensor {
+    let (count, columns) = (count, shape.columns)
+    let result = Tensor(uninitialized: shape, dtype: .float64)
+    let (source, target) = (Shared(unsafeDoubles), Shared(result.unsafeMutableDoubles))
+    parallelRanges(shape.rows, grain: 16) { rows in
+      for index in rows.lowerBound * columns..<rows.upperBound * columns {
+        target.pointer[index] = source.pointer[count - 1 - index]
+      }
+    }
+    withExtendedLifetime(self) {}
+    return result
   }
 
   /// Adds a multiple of a product of parts of matrices to a part of this one.
@@ -45,24 +77,16 @@ extension Tensor {
       "addProduct: parts of \(first.shape) and \(second.shape) for \(shape)"
     )
     guard !columns.isEmpty && !inner.isEmpty && shape[0] > 0 else { return }
-    _ = Parallelism.threadCount
     makeUnique()
-    cblas_dgemm(
-      CblasRowMajor,
-      CblasNoTrans,
-      CblasNoTrans,
-      Int32(shape[0]),
-      Int32(columns.count),
-      Int32(inner.count),
-      alpha,
-      first.doubles(inner.lowerBound),
-      Int32(first.shape[1]),
-      second.doubles(row * second.shape[1] + columns.lowerBound),
-      Int32(second.shape[1]),
-      1,
-      doubles(columns.lowerBound),
-      Int32(shape[1])
-    )
+    let factor = second.doubles(row * second.shape[1] + columns.lowerBound)
+    DoubleProduct(
+      first: .init(first.doubles(inner.lowerBound), first.shape[1], false),
+      second: .init(factor, second.shape[1], false),
+      result: doubles(columns.lowerBound),
+      step: shape[1],
+      alpha: alpha,
+      accumulating: true
+    ).compute(rows: shape[0], columns: columns.count, depth: inner.count)
     withExtendedLifetime((first, second)) {}
   }
 }

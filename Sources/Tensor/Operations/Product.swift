@@ -1,5 +1,4 @@
 internal import CKernels
-internal import COpenBLAS
 
 /// A matrix as a factor of a product: as it lies, or transposed.
 struct MatrixFactor {
@@ -78,25 +77,15 @@ private func multiplyDoubles(
   _ alpha: Double,
   _ bias: Tensor?
 ) {
-  // Also tells OpenBLAS the number.
-  _ = Parallelism.threadCount
   let columns = second.columns
-  cblas_dgemm(
-    CblasRowMajor,
-    first.isTransposed ? CblasTrans : CblasNoTrans,
-    second.isTransposed ? CblasTrans : CblasNoTrans,
-    Int32(first.rows),
-    Int32(columns),
-    Int32(first.columns),
-    alpha,
-    first.elements.unsafeDoubles,
-    Int32(max(1, first.elements.shape[1])),
-    second.elements.unsafeDoubles,
-    Int32(max(1, second.elements.shape[1])),
-    accumulating ? 1 : 0,
-    result.unsafeMutableDoubles,
-    Int32(max(1, columns))
-  )
+  DoubleProduct(
+    first: .init(first.elements.unsafeDoubles, first.elements.shape[1], first.isTransposed),
+    second: .init(second.elements.unsafeDoubles, second.elements.shape[1], second.isTransposed),
+    result: result.unsafeMutableDoubles,
+    step: columns,
+    alpha: alpha,
+    accumulating: accumulating
+  ).compute(rows: first.rows, columns: columns, depth: first.columns)
   guard let bias else { return }
   for row in 0..<first.rows {
     slm_add_scaled_f64(1, bias.doubles(0), Int64(columns), result.doubles(row * columns))
