@@ -48,8 +48,8 @@ package func parallelRanges(
     if count > 0 { body(0..<count) }
     return
   }
-  // Four parts a thread even out threads of unequal speed without much handing out.
-  let size = max(grain, (count + 4 * threads - 1) / (4 * threads))
+  // Eight parts a thread even out threads and parts of unequal speed without much handing out.
+  let size = max(grain, (count + 8 * threads - 1) / (8 * threads))
   typealias Body = @Sendable (Range<Int>) -> Void
   withoutActuallyEscaping(body) { body in
     withUnsafePointer(to: body) { pointer in

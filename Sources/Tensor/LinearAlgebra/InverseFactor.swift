@@ -18,8 +18,9 @@ extension Tensor {
   public func inverseFactor() throws(NotPositiveDefinite) -> Tensor {
     let size = requireSquare("inverseFactor")
     require(dtype == .float64, "inverseFactor: \(dtype)")
+    var factor = self
     // Both axes in reverse are all elements in reverse.
-    let factor = reversed()
+    factor.reverse()
     try factor.factorizeInPlace(isUpper: false)
     var (order, leading, status) = (Int32(size), Int32(size), Int32(0))
     // LAPACK counts by columns: what it calls upper is the lower triangle here. No element of the
@@ -27,25 +28,25 @@ extension Tensor {
     Parallelism.withThreadsOfBLAS(order: size) {
       dtrtri_("U", "N", &order, factor.doubles(0), &leading, &status)
     }
-    let result = factor.reversed()
+    factor.reverse()
     for row in 1..<max(1, size) {
-      result.doubles(row * size).update(repeating: 0, count: row)
+      factor.doubles(row * size).update(repeating: 0, count: row)
     }
-    return result
+    return factor
   }
 
-  /// Returns a matrix with all elements in reverse.
-  private func reversed() -> Tensor {
-    let (count, columns) = (count, shape.columns)
-    let result = Tensor(uninitialized: shape, dtype: .float64)
-    let (source, target) = (Shared(unsafeDoubles), Shared(result.unsafeMutableDoubles))
-    parallelRanges(shape.rows, grain: 16) { rows in
-      for index in rows.lowerBound * columns..<rows.upperBound * columns {
-        target.pointer[index] = source.pointer[count - 1 - index]
+  /// Puts all elements of `float64` in reverse.
+  private mutating func reverse() {
+    makeUnique()
+    let (count, elements) = (count, Shared(unsafeMutableDoubles))
+    parallelRanges(count / 2, grain: 1 << 14) { part in
+      for index in part {
+        let other = count - 1 - index
+        let kept = elements.pointer[index]
+        elements.pointer[index] = elements.pointer[other]
+        elements.pointer[other] = kept
       }
     }
-    withExtendedLifetime(self) {}
-    return result
   }
 
   /// Adds a multiple of a product of parts of matrices to a part of this one.
