@@ -8,7 +8,7 @@ package import Tensor
 /// ends.
 package final class ActivationStore {
   /// About how many tokens a chunk has: enough for products at full speed.
-  static let chunkTokens = 2048
+  static let chunkTokens = 4096
 
   /// The number of rows: tokens of all sequences.
   package let rows: Int
