@@ -5,7 +5,9 @@ internal import Foundation
 /// How many threads work at once, in loops and in matrix products.
 ///
 /// Read once from `SLM_THREADS`, otherwise the processors this process may use. Results do not
-/// depend on it: work is divided by rows, and no sum crosses a division.
+/// depend on it: work is divided by rows, and no sum crosses a division. The exception is LAPACK,
+/// whose factorizations of 1024 rows and more may differ in the last digits between one thread and
+/// several.
 public enum Parallelism {
   /// The number of threads.
   public static let threadCount: Int = {
