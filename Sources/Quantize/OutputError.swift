@@ -29,7 +29,8 @@ package struct OutputError {
   ///
   /// With `D` the difference and `G` the Gram matrix, `Σ ‖D x‖²` is the sum of the products of the
   /// elements of `Dᵀ · D` and `G`. The former are computed in float32, half of them, and summed in
-  /// float64: errors typically are right to 1e-6 of what they would be if inputs were not correlated.
+  /// float64: errors typically are right to 1e-6 of what they would be if inputs were not
+  /// correlated.
   ///
   /// - Parameters:
   ///   - original: The weight that is replaced.

@@ -12,7 +12,8 @@ internal import Foundation
 ///
 /// Used and kept bytes together never exceed the most that were in use at a time: before a
 /// buffer is mapped that would exceed it, kept ones are given back. The pool thus adds at most what
-/// buffers are larger than was asked for to the largest resident size of a computation; ``trim()`` gives back what it has left over.
+/// buffers are larger than was asked for to the largest resident size of a computation;
+/// ``trim()`` gives back what it has left over.
 final class BufferPool: @unchecked Sendable {
   static let shared = BufferPool()
 
