@@ -2,16 +2,6 @@ public import Foundation
 public import Models
 public import Tensor
 
-/// Linear layers that share an input, with what is known of it.
-public struct InputGroup {
-  /// The block's number.
-  public let block: Int
-  /// The layers: query, key and value; the output projection; gate and up; or down.
-  public let linears: [Linear]
-  /// What was collected over all tokens, with every layer before these as it is now.
-  public let statistics: InputStatistics
-}
-
 /// Walks through a model block by block over calibration text, one block in memory.
 ///
 /// Between blocks only the residual stream of all tokens is kept. Inside a block each group of

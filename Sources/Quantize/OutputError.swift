@@ -63,6 +63,10 @@ extension Tensor {
   /// Returns the sum of products of a symmetric matrix's elements, `float64`, with those of another
   /// one, `float32`, of which the lower triangle is known.
   fileprivate func dot(lower other: Tensor) -> Double {
+    require(
+      dtype == .float64 && other.dtype == .float32 && shape == other.shape,
+      "output error: a Gram matrix \(shape) of \(dtype) for products \(other.shape)"
+    )
     let width = shape.columns
     let sums = Tensor(uninitialized: [width], dtype: .float64)
     let (all, others) = (Shared(unsafeBase), Shared(other.unsafeBase))
