@@ -84,9 +84,8 @@ package final class ActivationStore {
     guard file == nil else { return try transfer(values, range) { pwrite($0, $1, $2, $3) } }
     let index = range.lowerBound / chunk
     require(range == rows(ofChunk: index), "activations: \(range) is no chunk of \(chunk)")
-    let rows = values.detached.reshaped([range.count, width])
     // A part of a larger buffer would keep all of it.
-    memory[index] = rows.fillsStorage ? rows : rows.copied()
+    memory[index] = values.tight.reshaped([range.count, width])
   }
 
   private func rows(ofChunk index: Int) -> Range<Int> {

@@ -51,14 +51,16 @@ final class BufferPool: @unchecked Sendable {
     let size: Int
   }
 
-  func allocate(_ byteCount: Int) -> Buffer {
+  /// Hands out a buffer of at least `byteCount` bytes; of their size class if `isTight`, as for what
+  /// is kept for long.
+  func allocate(_ byteCount: Int, isTight: Bool = false) -> Buffer {
     guard byteCount >= Self.threshold else {
       let size = max(byteCount, 1)
       return Buffer(base: .allocate(byteCount: size, alignment: Storage.alignment), size: size)
     }
     let size = Self.sizeClass(byteCount)
     return lock.withLock {
-      if let kept = reused(size) { return kept }
+      if let kept = isTight ? taken(size) : reused(size) { return kept }
       counts.used += size
       counts.mostUsed = max(counts.mostUsed, counts.used)
       giveBack(keeping: counts.mostUsed - counts.used)

@@ -24,8 +24,12 @@ package final class Storage: @unchecked Sendable {
   private static let empty = Storage(byteCount: 0)
 
   /// Allocates `byteCount` bytes, not initialized.
-  package init(byteCount: Int) {
-    let buffer = BufferPool.shared.allocate(byteCount)
+  ///
+  /// - Parameters:
+  ///   - byteCount: How many.
+  ///   - isTight: Whether the memory behind them must be no larger than its size class.
+  package init(byteCount: Int, isTight: Bool = false) {
+    let buffer = BufferPool.shared.allocate(byteCount, isTight: isTight)
     self.buffer = buffer
     self.base = buffer.base
     self.byteCount = byteCount

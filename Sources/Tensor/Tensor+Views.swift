@@ -61,9 +61,22 @@ extension Tensor {
     )
   }
 
-  /// Whether the elements are all there is in memory of the tensor's own: keeping it keeps no more.
-  package var fillsStorage: Bool {
-    byteOffset == 0 && !storage.isBorrowed && storage.capacity - byteCount <= byteCount / 32
+  /// The same elements, not recorded, in memory that is not larger: a tensor to be kept for long.
+  ///
+  /// A copy only where this one is a part of more.
+  package var tight: Tensor {
+    if byteOffset == 0 && !storage.isBorrowed && storage.capacity - byteCount <= byteCount / 32 {
+      return detached
+    }
+    let result = Tensor(
+      storage: Storage(byteCount: byteCount, isTight: true),
+      byteOffset: 0,
+      shape: shape,
+      dtype: dtype
+    )
+    result.unsafeBase.copyMemory(from: unsafeBase, byteCount: byteCount)
+    withExtendedLifetime(self) {}
+    return result
   }
 
   /// Lets the system take back the memory of elements in a mapped file until they are read again;

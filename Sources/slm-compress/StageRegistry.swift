@@ -11,7 +11,8 @@ enum Toolbox {
   /// Every stage, in the order in which `describe` lists them.
   static let registry = StageRegistry(
     stages: trainStages + distillStages + pruneStages + quantizeStages + exportStages
-      + evaluateStages + pipelineStages
+      + evaluateStages + pipelineStages,
+    metrics: evaluateMetrics
   )
 
   /// What a recipe's `evaluation` is done by.

@@ -181,6 +181,31 @@ struct RecipeCommandTests {
     #expect(FileManager.default.fileExists(atPath: folder.path + "/run/report.html"))
   }
 
+  @Test("a gate bounds the divergence from a reference that is kept, where it names the stage")
+  func keptReference() throws {
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let tiny = try TinyModel()
+    let text = """
+      model: \(tiny.url.path)
+      stages:
+        - quantize.round_to_nearest: { bits: 4, group_size: 8 }
+        - evaluate: { reference: \(tiny.url.path), cache: { path: kept, top_k: 4 }, context: 32, tokens: 128 }
+      gates:
+        kl_lower_bound: { at_most: 100 OF}
+
+      """
+    try write(text.replacing("OF", with: ", of: evaluate "))
+    #expect(try runs("--quiet").status == 0)
+    let missed = try runs("--quiet", "--set", "gates.kl_lower_bound.at_most=0")
+    #expect(missed.status == 3)
+    #expect(missed.errors.hasPrefix("gate failed: kl_lower_bound of 02-evaluate is "))
+    try write(text.replacing("OF", with: ""))
+    let unnamed = try CommandLineTool.run("check", recipe)
+    #expect(unnamed.status == 2)
+    let complaint = "\(recipe):6:19: error: `kl_lower_bound` is measured only by a stage"
+    #expect(unnamed.errors.contains(complaint))
+  }
+
   @Test("JSON is one object per line, the last with the outcome")
   func json() throws {
     defer { try? FileManager.default.removeItem(at: folder) }

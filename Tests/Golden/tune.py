@@ -8,8 +8,9 @@ counts), for each layer NAME.codes (one a byte), NAME.scales, NAME.offsets, and 
 KL(original || rounded) as `divergence` with its derivatives NAME.scales.gradient,
 NAME.offsets.gradient and, of norms, NAME.gradient. And tune/rounding.safetensors: for each kind of
 zero a `weight` [6, 40], `scales`, `zeros` or `offsets` and `moves`, the weight `rounded` with
-gradients passing straight through, and the gradients for `cotangent`. Needs torch, transformers
-and safetensors.
+gradients passing straight through, and the gradients for `cotangent`; and `given`, the weight in
+scales from its offset on, with the gradients where that is what stays. Needs torch, transformers and
+safetensors.
 """
 
 import copy
@@ -97,11 +98,21 @@ def rounding_golden():
         result = wide(s, 40) * (code - wide(zeros.double(), 40)) + wide(o, 40)
         cotangent = torch.randn(6, 40)
         result.backward(cotangent.double())
+        # The same codes where what is rounded counts in scales, and so changes with them.
+        t, p, m = (x.double().requires_grad_() for x in (scales, offsets, moves))
+        given = ((weight.double() - wide(offsets.double(), 40)) / wide(scales.double(), 40)).float()
+        level = given.double() + m
+        level = level + (level.round() - level).detach() + wide(zeros.double(), 40)
+        again = wide(t, 40) * (level.clamp(0, TOP) - wide(zeros.double(), 40)) + wide(p, 40)
+        assert torch.equal(again, result)
+        again.backward(cotangent.double())
         for name, value in {
             "weight": weight, "scales": scales, "moves": moves, "cotangent": cotangent,
             "offsets": offsets, "rounded": result.detach().float(), "scales.gradient": s.grad.float(),
             "moves.gradient": v.grad.float(), "offsets.gradient": o.grad.float(),
             "zeros": zeros.to(torch.uint8), "codes": code.detach().to(torch.uint8),
+            "given": given, "given.scales.gradient": t.grad.float(),
+            "given.moves.gradient": m.grad.float(), "given.offsets.gradient": p.grad.float(),
         }.items():
             arrays[f"{kind}.{name}"] = value.contiguous()
     save_file(arrays, FOLDER / "tune/rounding.safetensors")

@@ -92,7 +92,15 @@ struct TuneStageTests {
     var found: [Double] = []
     for codes in CodeTraining.allCases {
       let (tiny, model) = try Self.prepare()
-      let report = try Self.run(Self.options { $0.codes = codes }, tiny, model)
+      // The rate of scales is ten times the default here.
+      let report = try Self.run(
+        Self.options {
+          $0.codes = codes
+          $0.codeRate = 1
+        },
+        tiny,
+        model
+      )
       found.append(try #require(report.metrics["validation_divergence"]))
       for layer in report.layers {
         #expect(layer.values["bits"] == 3.5 && layer.note?.contains("; scales") == true)

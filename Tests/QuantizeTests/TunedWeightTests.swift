@@ -154,19 +154,27 @@ struct TunedStartTests {
 
 @Suite("Tuning against torch")
 struct TuningGoldenTests {
-  @Test("rounding with gradients straight through", arguments: GroupFormat.Zero.allCases)
-  func rounding(zero: GroupFormat.Zero) throws {
+  @Test(
+    "rounding with gradients straight through, of weights and of codes",
+    arguments: GroupFormat.Zero.allCases,
+    [false, true]
+  )
+  func rounding(zero: GroupFormat.Zero, countsInScales: Bool) throws {
     let golden = try Golden("tune/rounding.safetensors")
     func array(_ name: String) -> Tensor { golden["\(zero.rawValue).\(name)"] }
+    func gradient(_ name: String) -> Tensor {
+      array("\(countsInScales ? "given." : "")\(name).gradient")
+    }
     let (scales, moves) = (Parameter("s", array("scales")), Parameter("v", array("moves")))
     let offsets = zero == .offset ? Parameter("o", array("offsets")) : nil
     let grid = LevelGrid(
       groupSize: 8,
       top: 15,
       middle: zero == .offset ? 0 : 8,
-      zeros: zero == .integer ? array("zeros") : nil
+      zeros: zero == .integer ? array("zeros") : nil,
+      countsInScales: countsInScales
     )
-    let weight = StoredMatrix(array("weight"))
+    let weight = StoredMatrix(array(countsInScales ? "given" : "weight"))
     let parameters = [scales, moves] + [offsets].compactMap(\.self)
     let gradients = differentiate(parameters) {
       let rounded = scales.value.roundedLevels(
@@ -180,11 +188,11 @@ struct TuningGoldenTests {
     }.gradients
     for (name, parameter) in [("scales", scales), ("moves", moves)] {
       let found = try #require(gradients[parameter])
-      #expect(difference(found, array("\(name).gradient"), absolute: 2e-5) == nil, "\(name)")
+      #expect(difference(found, gradient(name), absolute: 2e-5) == nil, "\(name)")
     }
     if let offsets {
       let found = try #require(gradients[offsets])
-      #expect(difference(found, array("offsets.gradient"), absolute: 2e-5) == nil)
+      #expect(difference(found, gradient("offsets"), absolute: 2e-5) == nil)
     }
     let codes = scales.value.levelCodes(
       of: weight,

@@ -31,7 +31,11 @@ struct BufferPoolTests {
     let smaller = pool.allocate(large / 2 + 1)
     #expect(smaller.base == first.base && smaller.size == large)
     pool.release(smaller)
-    // Not one that is more than twice as large: it makes room.
+    // Not what is to be kept for long, nor for one that is less than half as large: it makes room.
+    let tight = pool.allocate(large / 2 + 1, isTight: true)
+    #expect(tight.size < large && pool.present.kept == 0)
+    pool.release(tight)
+    pool.release(pool.allocate(large))
     let small = pool.allocate(large / 2 - (1 << 16))
     #expect(small.size < large && pool.present.kept == 0)
     pool.release(second)

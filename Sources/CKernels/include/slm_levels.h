@@ -30,16 +30,17 @@
      with `zero` that of `zeros`, or `middle` if NULL. `codes`, one a byte, and `out` may be    \
      NULL. */                                                                                   \
   void slm_levels_round_##SUFFIX(                                                               \
-      const struct slm_matrix *weight, int64_t first, int64_t count, int64_t group, int top,    \
-      int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets,                \
-      const REAL *moves, uint8_t *codes, REAL *out);                                            \
+      const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count,            \
+      int64_t group, int top, int middle, const uint8_t *zeros, const REAL *scales,             \
+      const REAL *offsets, const REAL *moves, uint8_t *codes, REAL *out);                       \
   /* Gradients of the same that pass through the rounding, and through the clamp inside of it.  \
      Each may be NULL. */                                                                       \
   void slm_levels_round_gradient_##SUFFIX(                                                      \
-      const struct slm_matrix *weight, int64_t first, int64_t count, int64_t group, int top,    \
-      int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets,                \
-      const REAL *moves, const REAL *dy, bool accumulate_scales, REAL *dscales,                 \
-      bool accumulate_offsets, REAL *doffsets, bool accumulate_moves, REAL *dmoves);
+      const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count,            \
+      int64_t group, int top, int middle, const uint8_t *zeros, const REAL *scales,             \
+      const REAL *offsets, const REAL *moves, const REAL *dy, bool accumulate_scales,           \
+      REAL *dscales, bool accumulate_offsets, REAL *doffsets, bool accumulate_moves,            \
+      REAL *dmoves);
 
 SLM_LEVELS(float, f32)
 SLM_LEVELS(double, f64)

@@ -106,12 +106,12 @@ void NAME(slm_levels_gradient)(
 // MARK: Rounding
 
 SLM_MULTIVERSION static void NAME(round_piece)(
-    const float *restrict w, const REAL *restrict moves, int64_t n, int top, REAL zero, REAL scale,
-    REAL offset, uint8_t *restrict codes, REAL *restrict out) {
+    const float *restrict w, bool in_scales, const REAL *restrict moves, int64_t n, int top,
+    REAL zero, REAL scale, REAL offset, uint8_t *restrict codes, REAL *restrict out) {
 #pragma STDC FP_CONTRACT OFF
-  const REAL inverse = scale != 0 ? 1 / scale : 0;
+  const REAL inverse = in_scales ? 1 : scale != 0 ? 1 / scale : 0, start = in_scales ? 0 : offset;
   for (int64_t i = 0; i < n; i++) {
-    REAL level = ((REAL)w[i] - offset) * inverse + (moves != NULL ? moves[i] : 0);
+    REAL level = ((REAL)w[i] - start) * inverse + (moves != NULL ? moves[i] : 0);
     level = (REAL)rint((double)level) + zero;
     level = level < 0 ? 0 : level > (REAL)top ? (REAL)top : level;
     if (codes != NULL) codes[i] = (uint8_t)level;
@@ -120,9 +120,9 @@ SLM_MULTIVERSION static void NAME(round_piece)(
 }
 
 void NAME(slm_levels_round)(
-    const struct slm_matrix *weight, int64_t first, int64_t count, int64_t group, int top,
-    int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets, const REAL *moves,
-    uint8_t *codes, REAL *out) {
+    const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count, int64_t group,
+    int top, int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets,
+    const REAL *moves, uint8_t *codes, REAL *out) {
   const int64_t columns = weight->columns, groups = (columns + group - 1) / group;
   float w[SLM_LEVEL_CHUNK];
   for (int64_t row = first; row < first + count; row++) {
@@ -131,7 +131,7 @@ void NAME(slm_levels_round)(
       slm_matrix_widen(weight, row, chunk, stop, w);
       EACH_PIECE(
         NAME(round_piece)(
-            w + k - chunk, moves == NULL ? NULL : moves + start + k, end - k, top,
+            w + k - chunk, in_scales, moves == NULL ? NULL : moves + start + k, end - k, top,
             (REAL)(zeros == NULL ? middle : zeros[index]), scales[index],
             offsets == NULL ? 0 : offsets[index], codes == NULL ? NULL : codes + start + k,
             out == NULL ? NULL : out + start + k);
@@ -142,23 +142,23 @@ void NAME(slm_levels_round)(
 
 // Writes for each element the derivatives by its move, less the scale, and by its group's scale.
 SLM_MULTIVERSION static void NAME(round_derivatives)(
-    const float *restrict w, const REAL *restrict moves, int64_t n, int top, REAL zero, REAL scale,
-    REAL offset, REAL *restrict inside, float *restrict by_scale) {
+    const float *restrict w, bool in_scales, const REAL *restrict moves, int64_t n, int top,
+    REAL zero, REAL scale, REAL offset, REAL *restrict inside, float *restrict by_scale) {
 #pragma STDC FP_CONTRACT OFF
-  const REAL inverse = scale != 0 ? 1 / scale : 0;
+  const REAL inverse = in_scales ? 1 : scale != 0 ? 1 / scale : 0, start = in_scales ? 0 : offset;
   for (int64_t i = 0; i < n; i++) {
-    const REAL exact = ((REAL)w[i] - offset) * inverse;
+    const REAL exact = ((REAL)w[i] - start) * inverse;
     const REAL level = (REAL)rint((double)(exact + (moves != NULL ? moves[i] : 0))) + zero;
     const REAL code = level < 0 ? 0 : level > (REAL)top ? (REAL)top : level;
     inside[i] = level == code ? 1 : 0;
-    by_scale[i] = (float)(code - zero - (level == code ? exact : 0));
+    by_scale[i] = (float)(code - zero - (level == code && !in_scales ? exact : 0));
   }
 }
 
 void NAME(slm_levels_round_gradient)(
-    const struct slm_matrix *weight, int64_t first, int64_t count, int64_t group, int top,
-    int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets, const REAL *moves,
-    const REAL *dy, bool accumulate_scales, REAL *dscales, bool accumulate_offsets, REAL *doffsets,
+    const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count, int64_t group,
+    int top, int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets,
+    const REAL *moves, const REAL *dy, bool accumulate_scales, REAL *dscales, bool accumulate_offsets, REAL *doffsets,
     bool accumulate_moves, REAL *dmoves) {
   const int64_t columns = weight->columns, groups = (columns + group - 1) / group;
   float w[SLM_LEVEL_CHUNK], by_scale[SLM_LEVEL_CHUNK];
@@ -174,7 +174,7 @@ void NAME(slm_levels_round_gradient)(
       EACH_PIECE(
         const REAL *gradient = dy + start + k;
         NAME(round_derivatives)(
-            w + k - chunk, moves == NULL ? NULL : moves + start + k, end - k, top,
+            w + k - chunk, in_scales, moves == NULL ? NULL : moves + start + k, end - k, top,
             (REAL)(zeros == NULL ? middle : zeros[index]), scales[index],
             offsets == NULL ? 0 : offsets[index], inside, by_scale);
         if (dscales != NULL) dscales[index] += NAME(piece_sum)(gradient, by_scale, end - k);
@@ -183,9 +183,10 @@ void NAME(slm_levels_round_gradient)(
           dmoves[start + k + i] = d + (accumulate_moves ? dmoves[start + k + i] : 0);
         }
         if (doffsets != NULL) {
-          // What is cut off moves with the offset, what is rounded stays where it is.
+          // What is cut off moves with the offset; what is rounded stays where it is, unless it
+          // counts from there.
           REAL sum = 0;
-          for (int64_t i = 0; i < end - k; i++) sum += gradient[i] * (1 - inside[i]);
+          for (int64_t i = 0; i < end - k; i++) sum += gradient[i] * (in_scales ? 1 : 1 - inside[i]);
           doffsets[index] += sum;
         }
       )

@@ -150,3 +150,16 @@ public struct EvaluateStage: Stage {
 
 /// The stages of this module.
 public let evaluateStages: [any Stage.Type] = [EvaluateStage.self]
+
+/// The metrics that only they have.
+public let evaluateMetrics = [
+  Metric(
+    "kl_lower_bound",
+    title: "KL, at least",
+    source: .stage,
+    lessIsBetter: true,
+    isDetail: true,
+    "Mean divergence from the most likely tokens that are kept of a reference, all others counted as "
+      + "one, in nats."
+  )
+]

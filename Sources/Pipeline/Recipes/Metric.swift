@@ -8,6 +8,8 @@ public struct Metric: Sendable, Hashable {
     case evaluation
     /// The evaluation compares outputs with the baseline's.
     case agreement
+    /// Only a stage that measures can have it.
+    case stage
   }
 
   /// What the number is counted in.

@@ -152,6 +152,9 @@ public struct Recipe: OptionGroup {
   }
 
   private func missing(_ metric: Metric, stage: Int?) -> String? {
+    if metric.source == .stage {
+      return "is measured only by a stage such as `evaluate`, which `of` has to name"
+    }
     if metric.source != .run, evaluation == nil {
       return "is measured only if the recipe has an `evaluation`"
     }

@@ -57,6 +57,8 @@ public struct TuneOptions: StageOptions {
   public var selection = PartSelection()
   /// The learning rate of the norms as a multiple of that of the scales.
   public var normRate = 1.0
+  /// The learning rate of the codes as a multiple of that of the scales.
+  public var codeRate = 10.0
   /// How the parameters are changed.
   public var rule = UpdateRule()
   /// How gradients are computed.
@@ -113,7 +115,14 @@ public struct TuneOptions: StageOptions {
         \.normRate,
         in: 0...,
         "The learning rate of norms as a multiple of that of scales, which counts relative changes."
-      )
+      ),
+      .field(
+        "code_rate",
+        \.codeRate,
+        in: 0...,
+        "The learning rate of codes, in codes, as a multiple of that of scales: what has to be moved "
+          + "by half a code before it is another one."
+      ),
     ] + Field.fields(of: \.compute) + [
       .field(
         "validation",

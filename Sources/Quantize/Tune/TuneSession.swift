@@ -120,11 +120,12 @@ struct TuneSession {
     settings.patience = options.validation.patience
     settings.keepsBest = true
     settings.checkpointTime = .seconds(60 * options.saveMinutes)
-    if options.parts.norms && options.normRate != 1 {
-      settings.groups = ParameterGroups([
-        ParameterGroup("*norm.weight", rateFactor: options.normRate)
-      ])
-    }
+    settings.groups = ParameterGroups(
+      [
+        ParameterGroup("*norm.weight", rateFactor: options.normRate),
+        ParameterGroup("*.weight_codes", rateFactor: options.codeRate),
+      ].filter { group in parameters.contains { group.pattern.matches($0.name) } }
+    )
     let measured = MeasuredBatches(data.validation, teacher: teacherHidden)
     return TrainingLoop(
       parameters: parameters,

@@ -7,6 +7,11 @@ internal import Tensor
 /// Scales are trained by what they change relative to where they started, `s = s₀ · (1 + u)`, and
 /// offsets by what they change relative to the size of the group's weights, so that one learning
 /// rate fits all of them. Codes are trained by moves in units of a code, added before rounding.
+///
+/// Where a quantized weight is tuned, what is rounded is its codes as they are and changes with the
+/// scale: training scales is the same with and without training codes. (Learned step sizes, Esser
+/// et al. 2019, keep the weight and change the grid under it, so that a weight on the grid has a
+/// gradient of zero.) Where a weight is rounded for the first time, it stays while scales change.
 final class TunedWeight {
   /// The layer.
   let linear: Linear
@@ -66,8 +71,8 @@ final class TunedWeight {
       note = "codes start from their middle: the teacher has no such matrix"
     }
     rounding = Rounding(
-      source: groups.matrix,
-      grid: LevelGrid(groups),
+      source: codes.levels,
+      grid: LevelGrid(groups, countsInScales: true),
       moves: Parameter("\(linear.name).weight_codes", moves)
     )
   }
@@ -215,13 +220,14 @@ final class TunedWeight {
 
 extension LevelGrid {
   /// The codes of a weight in groups.
-  init(_ weight: GroupQuantizedWeight) {
+  init(_ weight: GroupQuantizedWeight, countsInScales: Bool = false) {
     let format = weight.groupFormat
     self.init(
       groupSize: format.groupSize ?? weight.columns,
       top: (1 << format.bits) - 1,
       middle: format.zero == .offset ? 0 : 1 << (format.bits - 1),
-      zeros: weight.zeroPoints
+      zeros: weight.zeroPoints,
+      countsInScales: countsInScales
     )
   }
 }

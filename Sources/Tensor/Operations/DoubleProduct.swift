@@ -31,25 +31,35 @@ struct DoubleProduct: @unchecked Sendable {
   let alpha: Double
   let accumulating: Bool
 
-  /// Rows or columns are divided at multiples of this, where the kernels divide them too: results
-  /// do not depend on the number of threads.
+  /// Rows or columns are divided at multiples of this, as the kernels divide them too.
   private static let unit = 32
+  /// The most parts; as many as even out two to eight threads without much packing in each.
+  private static let mostParts = 16
 
   /// Computes the product of `[rows, depth]` and `[depth, columns]`.
+  ///
+  /// Its parts follow from the shape alone: OpenBLAS may compute a product of another shape by
+  /// another kernel, and results do not depend on the number of threads.
   func compute(rows: Int, columns: Int, depth: Int) {
-    // Also tells OpenBLAS to have no threads.
-    guard Parallelism.threadCount > 1, 2 * rows * columns * depth > 1_000_000 else {
-      return compute(0..<rows, 0..<columns, depth)
-    }
     let byRows = rows >= columns
     let extent = byRows ? rows : columns
-    parallelRanges((extent + Self.unit - 1) / Self.unit) { units in
-      let part = units.lowerBound * Self.unit..<min(units.upperBound * Self.unit, extent)
-      compute(byRows ? part : 0..<rows, byRows ? 0..<columns : part, depth)
+    let units = (extent + Self.unit - 1) / Self.unit
+    guard 2 * rows * columns * depth > 1_000_000, units > 1 else {
+      return compute(0..<rows, 0..<columns, depth)
+    }
+    let size = (units + Self.mostParts - 1) / Self.mostParts * Self.unit
+    let count = (extent + size - 1) / size
+    parallelRanges(count) { parts in
+      for index in parts {
+        let part = index * size..<min((index + 1) * size, extent)
+        compute(byRows ? part : 0..<rows, byRows ? 0..<columns : part, depth)
+      }
     }
   }
 
   private func compute(_ rows: Range<Int>, _ columns: Range<Int>, _ depth: Int) {
+    // Reading it tells OpenBLAS to have no threads.
+    _ = Parallelism.threadCount
     cblas_dgemm(
       CblasRowMajor,
       first.transposition,

@@ -10,13 +10,23 @@ package struct LevelGrid: Sendable {
   package var middle: Int
   /// The code of zero of each group, `[M, groups]`, `uint8`; nil for `middle`.
   package var zeros: Tensor?
+  /// Whether what is rounded is given in scales from the offset on, so that it changes with both,
+  /// and not as the weight that it is.
+  package var countsInScales: Bool
 
   /// Makes a grid.
-  package init(groupSize: Int, top: Int, middle: Int, zeros: Tensor? = nil) {
+  package init(
+    groupSize: Int,
+    top: Int,
+    middle: Int,
+    zeros: Tensor? = nil,
+    countsInScales: Bool = false
+  ) {
     self.groupSize = groupSize
     self.top = top
     self.middle = middle
     self.zeros = zeros
+    self.countsInScales = countsInScales
   }
 
   /// The addresses and numbers that kernels take.
@@ -35,6 +45,9 @@ extension Tensor {
   /// dscale = Σ_group dW · (code − zero − in · (w − offset) / scale),
   /// doffset = Σ_group dW · (1 − in), and dmove = dW · scale · in. A move in units of the scale is
   /// a change of the weight itself.
+  ///
+  /// Where the grid counts in scales, `w` stands in place of `(w − offset) / scale`; then dscale =
+  /// Σ_group dW · (code − zero) and doffset = Σ_group dW, as if codes were constants.
   ///
   /// - Parameters:
   ///   - weight: What is rounded, a constant, `[M, N]`.
@@ -128,6 +141,7 @@ extension Tensor {
       if scales.isSingle {
         slm_levels_round_f32(
           weight,
+          grid.countsInScales,
           first,
           count,
           group,
@@ -143,6 +157,7 @@ extension Tensor {
       } else {
         slm_levels_round_f64(
           weight,
+          grid.countsInScales,
           first,
           count,
           group,
@@ -181,6 +196,7 @@ extension Tensor {
       if scales.isSingle {
         slm_levels_round_gradient_f32(
           weight,
+          grid.countsInScales,
           first,
           count,
           group,
@@ -201,6 +217,7 @@ extension Tensor {
       } else {
         slm_levels_round_gradient_f64(
           weight,
+          grid.countsInScales,
           first,
           count,
           group,
