@@ -103,9 +103,23 @@ public final class ModelWriter {
         TensorDeclaration($0.name, dtype: $0.tensor.dtype, shape: $0.tensor.shape)
       }
     )
-    for (name, tensor) in tensors { try writer.append(tensor, to: name) }
+    for (name, tensor) in tensors {
+      // A few rows at a time: an embedding that is mapped would else be resident as a whole.
+      let slab = max(1, Self.slabByteCount / max(1, tensor.byteCount / max(1, tensor.shape.rows)))
+      guard tensor.shape.rank == 2 && slab < tensor.shape.rows else {
+        try writer.append(tensor, to: name)
+        continue
+      }
+      for row in stride(from: 0, to: tensor.shape.rows, by: slab) {
+        let rows = tensor.rows(row..<min(row + slab, tensor.shape.rows))
+        try writer.append(rows, to: name)
+        rows.discardPages()
+      }
+    }
     try writer.finish()
   }
+
+  private static let slabByteCount = 4 << 20
 
   private func writeIndex() throws {
     let index = JSONValue.object([
