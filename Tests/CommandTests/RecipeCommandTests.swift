@@ -199,6 +199,13 @@ struct RecipeCommandTests {
     let missed = try runs("--quiet", "--set", "gates.kl_lower_bound.at_most=0")
     #expect(missed.status == 3)
     #expect(missed.errors.hasPrefix("gate failed: kl_lower_bound of 02-evaluate is "))
+    try write(
+      text.replacing("OF", with: ", of: evaluate ").replacing("path: kept, top_k: 4", with: "")
+        .replacing("cache: {  }, ", with: "")
+    )
+    let uncached = try CommandLineTool.run("check", recipe)
+    #expect(uncached.status == 2)
+    #expect(uncached.errors.contains("`kl_lower_bound` is measured there only with `cache`"))
     try write(text.replacing("OF", with: ""))
     let unnamed = try CommandLineTool.run("check", recipe)
     #expect(unnamed.status == 2)

@@ -28,7 +28,7 @@
        code = clamp(round((w - offset) / scale + move) + zero, 0, top)                          \
        out = scale * (code - zero) + offset                                                     \
      with `zero` that of `zeros`, or `middle` if NULL. `codes`, one a byte, and `out` may be    \
-     NULL. */                                                                                   \
+     NULL. With `in_scales` w stands in place of (w - offset) / scale, and changes with both. */ \
   void slm_levels_round_##SUFFIX(                                                               \
       const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count,            \
       int64_t group, int top, int middle, const uint8_t *zeros, const REAL *scales,             \

@@ -158,8 +158,8 @@ SLM_MULTIVERSION static void NAME(round_derivatives)(
 void NAME(slm_levels_round_gradient)(
     const struct slm_matrix *weight, bool in_scales, int64_t first, int64_t count, int64_t group,
     int top, int middle, const uint8_t *zeros, const REAL *scales, const REAL *offsets,
-    const REAL *moves, const REAL *dy, bool accumulate_scales, REAL *dscales, bool accumulate_offsets, REAL *doffsets,
-    bool accumulate_moves, REAL *dmoves) {
+    const REAL *moves, const REAL *dy, bool accumulate_scales, REAL *dscales,
+    bool accumulate_offsets, REAL *doffsets, bool accumulate_moves, REAL *dmoves) {
   const int64_t columns = weight->columns, groups = (columns + group - 1) / group;
   float w[SLM_LEVEL_CHUNK], by_scale[SLM_LEVEL_CHUNK];
   REAL inside[SLM_LEVEL_CHUNK];

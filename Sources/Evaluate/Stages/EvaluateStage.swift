@@ -66,6 +66,19 @@ public struct EvaluateStage: Stage {
     options.settings.windowProblems
   }
 
+  /// Tells which comparisons the options leave out.
+  public func missing(_ metric: String) -> String? {
+    let (hasReference, hasCache) = (options.reference != nil, options.cache != nil)
+    return switch metric {
+    case "kl_lower_bound" where !hasCache: "is measured there only with `cache`"
+    case "top1_agreement" where !hasReference && !hasCache:
+      "is measured there only with `reference` or `cache`"
+    case "kl_mean", "kl_99", "kl_max", "loss_increase":
+      hasReference && !hasCache ? nil : "is measured there only with `reference`, without `cache`"
+    default: nil
+    }
+  }
+
   /// Opens the tokenizer.
   public func checkCompanions(of model: LanguageModel) -> [StageProblem] {
     model.tokenizerProblems

@@ -117,8 +117,10 @@ public struct Recipe: OptionGroup {
     for gate in gates.gates {
       let target = names.first { $0.name == gate.bound.of }
       // A stage that measures brings its numbers itself.
-      let isMeasuring = target.map { stages[$0.stage].effect == .measures } ?? false
-      if !isMeasuring, let objection = missing(gate.metric, stage: target?.stage) {
+      let measuring = target.map { stages[$0.stage] }.flatMap { $0.effect == .measures ? $0 : nil }
+      if let objection = measuring.map({ $0.stage.missing(gate.metric.name) })
+        ?? missing(gate.metric, stage: target?.stage)
+      {
         problems.append(StageProblem("`\(gate.metric.name)` \(objection)", option: gate.path))
       }
       if let target = gate.bound.of, names.filter({ $0.name == target }).count != 1 {

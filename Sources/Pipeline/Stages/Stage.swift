@@ -30,6 +30,12 @@ public protocol Stage: Sendable {
   /// The texts that the stage fits the model to, which must not be those it is measured on.
   var fittedTexts: [FittedText] { get }
 
+  /// Why a stage that measures does not bring a number that a gate bounds; nil if it does.
+  ///
+  /// - Parameter metric: The metric's name in gates.
+  /// - Returns: What follows the name in a sentence, such as “is measured only with `reference`”.
+  func missing(_ metric: String) -> String?
+
   /// Files that decide the result beside those that options name as a recipe's inputs, such as the
   /// description of a folder that the stage may also write to.
   ///
@@ -89,6 +95,9 @@ extension Stage {
 
   /// None.
   public var fittedTexts: [FittedText] { [] }
+
+  /// Nil.
+  public func missing(_ metric: String) -> String? { nil }
 
   /// None.
   public func otherInputs(_ paths: RecipePaths) -> [URL] { [] }

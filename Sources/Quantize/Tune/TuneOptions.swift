@@ -120,8 +120,8 @@ public struct TuneOptions: StageOptions {
         "code_rate",
         \.codeRate,
         in: 0...,
-        "The learning rate of codes, in codes, as a multiple of that of scales: what has to be moved "
-          + "by half a code before it is another one."
+        "With `codes: straight_through` the learning rate of codes, in codes, as a multiple of that "
+          + "of scales: what has to be moved by half a code before it is another one."
       ),
     ] + Field.fields(of: \.compute) + [
       .field(
