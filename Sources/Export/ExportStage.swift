@@ -32,9 +32,16 @@ extension ExportStage {
     format.companionProblems(of: model)
   }
 
-  /// The size of the export, exact but for headers and vocabulary.
+  /// The size of the export, exact but for headers and vocabulary; the most that it may be if
+  /// earlier stages choose formats when they run.
   public func plan(_ promise: ModelPromise) -> StagePlan {
-    let plan = format.plan(promise)
+    var plan = format.plan(promise)
+    if let limit = promise.fileByteCountAtMost, limit < plan.byteCount,
+      // An export in one type is larger, whatever they choose.
+      format.plan(promise.smallest).byteCount <= limit
+    {
+      plan.byteCount = limit
+    }
     let weights = Double(max(1, promise.parameterCount))
     // What is written is read again to compare it. Matrices become rows of the file in runs of a
     // megabyte of numbers, in float32 and as stored, but for those whose rows change places.

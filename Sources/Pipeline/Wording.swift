@@ -37,7 +37,12 @@ package enum Wording {
     let lowered = name.lowercased().replacing("-", with: "_")
     let ranked = known.map { (name: $0, distance: editDistance(lowered, $0.lowercased())) }
     guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
-    if best.distance <= max(1, min(name.count, best.name.count) / 3) { return best.name }
+    let shorter = min(name.count, best.name.count)
+    // Behind a shared `quantize.` what differs is short: `rtn` does not mean `awq`.
+    let prefix = lowered.commonPrefix(with: best.name.lowercased())
+    let shared = prefix.lastIndex(of: ".").map { prefix[...$0].count }
+    let edits = shared.map { min(shorter / 3, (shorter - $0) / 2) } ?? shorter / 3
+    if best.distance <= max(1, edits) { return best.name }
     let containing = known.filter { $0.lowercased().contains(lowered) }
     return lowered.count >= 3 && containing.count == 1 ? containing.first : nil
   }

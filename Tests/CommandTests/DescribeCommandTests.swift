@@ -36,5 +36,8 @@ struct DescribeCommandTests {
     #expect(
       outcome.errors == "error: there is no stage `export.guff`; did you mean `export.gguf`?\n"
     )
+    let other = try CommandLineTool.run("describe", "quantize.rtn")
+    #expect(other.status == 2)
+    #expect(!other.errors.contains("did you mean"), "only the part behind the dot is another")
   }
 }

@@ -184,7 +184,7 @@ struct WidthStageTests {
     let configuration = try TinyModel().load().configuration
     let options = options { $0.axes = [.feedForward, .heads] }
     let limit = configuration.parameterCount * 9 / 10
-    func sizes(_ feedForward: Double, _ heads: Double) -> WidthSizes? {
+    func sizes(_ feedForward: Double, _ heads: Double) -> WidthSizes {
       options.split(
         configuration,
         limit: limit,
@@ -194,9 +194,29 @@ struct WidthStageTests {
         ]
       )
     }
-    #expect(sizes(0.001, 10)?.keyHeads == 2)
-    #expect(sizes(10, 0.001)?.keyHeads == 1)
-    #expect((sizes(10, 0.001)?.feedForward ?? 0) > (sizes(0.001, 10)?.feedForward ?? 0))
+    #expect(sizes(0.001, 10).keyHeads == 2)
+    #expect(sizes(10, 0.001).keyHeads == 1)
+    #expect(sizes(10, 0.001).feedForward > sizes(0.001, 10).feedForward)
+  }
+
+  @Test("a limit out of reach is answered with the least that can be reached")
+  func unreachable() throws {
+    let model = try TinyModel().load()
+    func problems(_ limit: Int) -> [StageProblem] {
+      let stage = WidthStage(options { $0.parametersAtMost = ParameterCount(limit) })
+      return promise(stage, of: model).problems
+    }
+    let smallest = model.configuration.reduced(
+      feedForwardSize: 16,
+      keyHeads: 1,
+      hiddenSize: model.configuration.hiddenSize
+    )
+    let least = smallest.parameterCount
+    let message = try #require(problems(least - 1).first?.message)
+    #expect(message.contains("at least \(least) weights remain"))
+    #expect(message.contains("`feed_forward` and `heads`"))
+    #expect(message.contains("name hidden in `axes`"))
+    #expect(problems(least).isEmpty)
   }
 
   @Test(

@@ -79,7 +79,7 @@ public struct ModelSize: Sendable, Hashable, Codable {
     }
   }
 
-  private static func bits(_ bytes: Int, _ parameters: Int) -> Double {
+  static func bits(_ bytes: Int, _ parameters: Int) -> Double {
     parameters == 0 ? 0 : 8 * Double(bytes) / Double(parameters)
   }
 }

@@ -116,8 +116,10 @@ extension RecipeFile {
       guard found.isEmpty else { continue }
       var plan = stage.stage.plan(before, setting)
       if stage.effect == .changesModel {
-        plan.outputByteCount = plan.outputByteCount ?? current.byteCount
-        plan.bitsPerWeight = plan.bitsPerWeight ?? current.bitsPerWeight
+        let limit = current.fileByteCountAtMost ?? .max
+        let output = plan.outputByteCount ?? min(limit, current.byteCount)
+        plan.outputByteCount = output
+        plan.bitsPerWeight = plan.bitsPerWeight ?? ModelSize.bits(output, current.parameterCount)
       }
       plan.warnings += overlaps[index] ?? []
       plan.notes += plan.warnings.map(\.message)

@@ -20,6 +20,21 @@ public struct ModelPromise: Sendable {
     }
   }
 
+  /// The most bytes that a file of the model will have, as long as certain parts may still be in
+  /// one of ``Part/possibleFormats``.
+  public struct Budget: Sendable, Hashable {
+    /// The size of the file.
+    public let byteCount: Int
+    /// The names of the parts whose formats are chosen.
+    public let parts: Set<String>
+
+    /// Creates a budget.
+    public init(byteCount: Int, parts: Set<String>) {
+      self.byteCount = byteCount
+      self.parts = parts
+    }
+  }
+
   /// A part of the model that holds numbers.
   public struct Part: Sendable, Hashable {
     /// The name, such as `model.layers.0.self_attn.q_proj`.
@@ -80,8 +95,8 @@ public struct ModelPromise: Sendable {
     /// - Parameters:
     ///   - format: The format, of several the one with the largest matrices.
     ///   - stage: The stage's kind.
-    ///   - candidates: The formats of which the stage chooses one when it runs; none or one if it
-    ///     is known which.
+    ///   - candidates: The formats of which the stage chooses one when it runs, the one with the
+    ///     smallest matrices first; none or one if it is known which.
     public mutating func quantize(
       to format: WeightFormat,
       by stage: String,
@@ -107,6 +122,8 @@ public struct ModelPromise: Sendable {
   public var configuration: ModelConfiguration
   /// The parts in the model's order.
   public var parts: [Part]
+  /// What a stage keeps to that chooses formats when it runs; nil if none does.
+  public var budget: Budget?
 
   /// Creates a promise.
   public init(configuration: ModelConfiguration, parts: [Part]) {
@@ -137,8 +154,25 @@ public struct ModelPromise: Sendable {
   /// Every weight matrix: the embedding, the blocks' layers, the head if it is its own.
   public var matrices: [Part] { parts.filter(\.isLinear) }
 
-  /// The size of all parts in bytes.
+  /// The size of all parts in bytes, those whose format is chosen later in the largest.
   public var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
+
+  /// The most bytes that a file will have in which the formats stay that a stage chooses; nil if
+  /// none keeps to a size, or if a later one has given its matrices other formats.
+  public var fileByteCountAtMost: Int? {
+    guard let budget else { return nil }
+    let open = parts.count { !$0.possibleFormats.isEmpty && budget.parts.contains($0.name) }
+    return open == budget.parts.count ? budget.byteCount : nil
+  }
+
+  /// The promise with every format that is chosen later at its smallest.
+  public var smallest: ModelPromise {
+    var result = self
+    for (index, part) in parts.enumerated() {
+      if let least = part.possibleFormats.first { result.parts[index].format = least }
+    }
+    return result
+  }
 
   /// The number of numbers.
   public var parameterCount: Int { parts.reduce(0) { $0 + $1.shape.count } }

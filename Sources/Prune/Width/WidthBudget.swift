@@ -28,12 +28,12 @@ extension WidthOptions {
   ///   - configuration: The model's configuration.
   ///   - limit: The most weights that may remain.
   ///   - sensitivities: What was measured of each axis.
-  /// - Returns: The sizes, or nil if the smallest have more weights.
+  /// - Returns: The sizes; the smallest that there are if these have more weights.
   func split(
     _ configuration: ModelConfiguration,
     limit: Int,
     _ sensitivities: [WidthAxis: WidthSensitivity]
-  ) -> WidthSizes? {
+  ) -> WidthSizes {
     let whole = WidthSizes(configuration)
     var sizes = whole
     while sizes.applied(to: configuration).parameterCount > limit {
@@ -50,10 +50,23 @@ extension WidthOptions {
         let price = (rise(size) - rise(sizes[axis])) / Double(max(1, saved))
         if best.map({ price < $0.price }) ?? true { best = (axis, size, price) }
       }
-      guard let best else { return nil }
+      guard let best else { return sizes }
       sizes[best.axis] = best.size
     }
     return sizes
+  }
+
+  /// What is wrong with a limit that the smallest sizes do not reach.
+  func unreachable(least: Int) -> StageProblem {
+    let named = Wording.list(axes.map { "`\($0.rawValue)`" }, "and")
+    let others = WidthAxis.allCases.filter { !axes.contains($0) }
+    let more =
+      others.isEmpty ? "" : "name \(Wording.list(others.map(\.rawValue), "or")) in `axes`, "
+    return StageProblem(
+      "at least \(least) weights remain however much of \(named) goes; ask for so many, \(more)or "
+        + "remove blocks with `prune.depth`",
+      option: "parameters_at_most"
+    )
   }
 
   /// The next smaller sizes along an axis that a model may have; nil if there are none.

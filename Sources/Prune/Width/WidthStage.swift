@@ -57,15 +57,10 @@ public struct WidthStage: CalibratedStage {
             option: "parameters_at_most"
           )
         )
-      } else if let even = options.split(configuration, limit: limit.count, evenly) {
-        sizes = even
       } else {
-        problems.append(
-          StageProblem(
-            "more weights remain even so; name more `axes`, or use `prune.depth` as well",
-            option: "parameters_at_most"
-          )
-        )
+        sizes = options.split(configuration, limit: limit.count, evenly)
+        let least = sizes.applied(to: configuration).parameterCount
+        if least > limit.count { problems.append(options.unreachable(least: least)) }
       }
     }
     guard problems.isEmpty else { return problems }
@@ -73,6 +68,7 @@ public struct WidthStage: CalibratedStage {
       to: sizes.applied(to: configuration),
       blocks: Array(0..<configuration.layerCount)
     )
+    options.fillZeros(&promise)
     return []
   }
 
@@ -113,6 +109,7 @@ public struct WidthStage: CalibratedStage {
           + "\(configuration.parameterCount) weights remain"
       )
     }
+    notes += options.zeroNotes(promise, narrower: smaller)
     let widths = [smaller.configuration.feedForwardSize, smaller.configuration.hiddenSize]
     if let odd = widths.first(where: { $0 % 256 != 0 }), options.parametersAtMost == nil {
       notes.append(
@@ -166,15 +163,16 @@ public struct WidthStage: CalibratedStage {
       for (axis, sensitivity) in measured.axes {
         metrics["\(axis.rawValue)_sensitivity"] = sensitivity.rise
       }
-      guard let split = options.split(model.configuration, limit: limit.count, measured.axes) else {
+      sizes = options.split(model.configuration, limit: limit.count, measured.axes)
+      let least = sizes.applied(to: model.configuration).parameterCount
+      guard least <= limit.count else {
         throw PruneError(
           .impossible,
-          "the model cannot be made small enough",
+          "at least \(least) weights remain",
           at: "parameters_at_most",
-          remedy: "name more `axes`"
+          remedy: "ask for so many, or name more `axes`"
         )
       }
-      sizes = split
     }
     let structure = scores.structure(model.configuration, sizes)
     let smaller = model.reduced(to: structure)

@@ -77,6 +77,15 @@ public struct AllocateStage: CalibratedStage {
       part.sparsity = 0
       part.zeroPattern = nil
     }
+    if let limit = options.budget(parameterCount: promise.configuration.parameterCount) {
+      let open = promise.parts.filter {
+        !$0.possibleFormats.isEmpty && options.matrices.selects($0.name)
+      }
+      promise.budget = ModelPromise.Budget(
+        byteCount: limit.byteCount,
+        parts: Set(open.map(\.name))
+      )
+    }
     return []
   }
 
