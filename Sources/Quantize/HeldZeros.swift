@@ -50,10 +50,7 @@ struct ZeroNotes {
     }
     for reason in Set(lost.map(\.reason)).sorted() {
       let names = lost.filter { $0.reason == reason }.map(\.name)
-      notes.append(
-        "zeros of \(Wording.count(names.count, "matrix", "matrices")) such as `\(names[0])` are "
-          + "lost: \(reason)"
-      )
+      notes += [PrunedMatrix.note(on: names, "are lost: \(reason)")].compactMap(\.self)
     }
     return notes
   }

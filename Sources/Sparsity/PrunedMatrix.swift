@@ -23,6 +23,18 @@ package enum PrunedMatrix {
     return sparsity >= leastSparsity ? sparsity : nil
   }
 
+  /// What a plan says of matrices whose zeros do not outlast a stage as they are.
+  ///
+  /// - Parameters:
+  ///   - names: The matrices.
+  ///   - fate: What becomes of their zeros and why, such as “are lost: `keep_zeros` is off”.
+  /// - Returns: A remark; nil if there are no such matrices.
+  package static func note(on names: [String], _ fate: String) -> String? {
+    names.first.map {
+      "zeros of \(Wording.count(names.count, "matrix", "matrices")) such as `\($0)` \(fate)"
+    }
+  }
+
   /// Whether stages have promised of a part that it is pruned.
   package static func isPromised(_ part: ModelPromise.Part) -> Bool {
     guard case .elements = part.format else { return false }

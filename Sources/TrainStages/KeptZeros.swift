@@ -64,14 +64,9 @@ extension TrainOptions {
       )
     }
     let lost = trained.filter { $0.sparsity > 0 && !keepsZeros(of: $0) }
-    if let first = lost.first {
-      let reason =
-        keepZeros ? "quantized weights become numbers of their own" : "`keep_zeros` is off"
-      notes.append(
-        "zeros of \(Wording.count(lost.count, "matrix", "matrices")) such as `\(first.name)` are "
-          + "lost: \(reason)"
-      )
-    }
+    let reason =
+      keepZeros ? "quantized weights become numbers of their own" : "`keep_zeros` is off"
+    notes += [PrunedMatrix.note(on: lost.map(\.name), "are lost: \(reason)")].compactMap(\.self)
     if let prune {
       notes.append(
         "weights are pruned to \(prune.fraction) zeros between \(prune.start) and \(prune.end) of "

@@ -21,7 +21,9 @@ extension WidthOptions {
     var endings: [String] = []
     if narrows(.feedForward) { endings.append(".mlp.down_proj") }
     if narrows(.heads) { endings.append(".self_attn.o_proj") }
-    let names = promise.linears.map(\.name).filter { name in endings.contains(where: name.hasSuffix) }
+    let names = promise.linears.map(\.name).filter { name in
+      endings.contains(where: name.hasSuffix)
+    }
     promise.update(Set(names)) { part in
       part.sparsity = 0
       part.zeroPattern = nil
@@ -34,18 +36,16 @@ extension WidthOptions {
     let filled = pairs.filter { PrunedMatrix.isPromised($0) && $1.sparsity == 0 }.map(\.0.name)
     let broken = pairs.filter { $0.zeroPattern != nil && $1.zeroPattern == nil && $1.sparsity > 0 }
       .map(\.0.name)
-    func note(_ names: [String], _ reason: String) -> String? {
-      names.first.map {
-        "zeros of \(Wording.count(names.count, "matrix", "matrices")) such as `\($0)` \(reason)"
-      }
-    }
     return [
-      note(
-        filled,
+      PrunedMatrix.note(
+        on: filled,
         "are lost: they are refitted to what remains; prune after this stage, or turn "
           + "`compensate` off"
       ),
-      note(broken, "lose their pattern with the columns that go; prune after this stage"),
+      PrunedMatrix.note(
+        on: broken,
+        "lose their pattern with the columns that go; prune after this stage"
+      ),
     ].compactMap(\.self)
   }
 }
